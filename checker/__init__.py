@@ -1,0 +1,1 @@
+"""The engines: a design goes in, a verdict comes out."""

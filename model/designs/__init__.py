@@ -1,0 +1,18 @@
+"""The designs that come with thawcheck, by their name on the command line."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from ..recording import Design
+
+# name on the command line -> module and class; a design is imported when it is asked for
+BUILT_IN: Final = {"proposal-2010": ("proposal_2010", "Proposal2010")}
+
+
+def built_in_design(name: str) -> type[Design]:
+    """The class of a built-in design. Raises KeyError for an unknown name."""
+    module, attribute = BUILT_IN[name]
+    design: type[Design] = getattr(import_module(f"{__name__}.{module}"), attribute)
+    return design

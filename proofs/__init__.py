@@ -1,0 +1,1 @@
+"""Theorems: invariants that hold for every size, and their certificates."""

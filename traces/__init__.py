@@ -1,0 +1,1 @@
+"""Real runs: the format of their traces, the readers, the recorders and the replay."""
