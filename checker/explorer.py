@@ -21,6 +21,7 @@ from ..model.machine import Machine, Sizes
 from . import store
 from .generate import checked_properties, inputs, source
 from .layout import Layout, check_sizes
+from .liveness import Liveness, analyse
 from .packing import Packing, Words
 from .reduction import Reduction, make_reduction
 from .verdict import Result, Run, Step, Verdict, unmet_expectations
@@ -39,17 +40,19 @@ def explore(
     timeout: float | None = None,
     memory: int | None = None,
     compiled: bool = True,
+    liveness: Liveness | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Explores every reachable state, or ends as unknown after ``timeout`` seconds or with ``memory`` bytes in use.
 
     As in :mod:`.reference`, a level is finished before it is looked at. ``plain`` switches symmetry and the removal of dead state off; what
     nobody has set and nobody will read has one initial value all the same. ``only`` names the properties to check. ``compiled=False``
-    runs the same generated source without the compiler. ``progress`` is called with depth, states and stored states.
+    runs the same generated source without the compiler. ``liveness``, if it is known already, must have been found for these dropped assumptions
+    or for any. ``progress`` is called with depth, states and stored states.
     """
     check_sizes(machine, sizes)
     begun = time.perf_counter()
-    search = _Search(machine, sizes, dropped, only, plain, compiled)
+    search = _Search(machine, sizes, dropped, only, plain, compiled, liveness)
     compile_seconds = search.warm_up() if compiled else 0.0
     return search.run(begun, compile_seconds, timeout, memory, progress)
 
@@ -63,11 +66,13 @@ class _Level:
 
 
 class _Search:
-    def __init__(self, machine: Machine, sizes: Sizes, dropped: frozenset[str], only: frozenset[str] | None, plain: bool, compiled: bool) -> None:
+    def __init__(
+        self, machine: Machine, sizes: Sizes, dropped: frozenset[str], only: frozenset[str] | None, plain: bool, compiled: bool, liveness: Liveness | None
+    ) -> None:
         self.machine, self.sizes, self.dropped, self.only = machine, sizes, dropped, only
         self.layout = Layout(machine, sizes)
         self.packing = Packing(self.layout)
-        self.reduction = make_reduction(self.packing, dropped, plain=plain)
+        self.reduction = make_reduction(self.packing, liveness or analyse(machine, self.packing.block_sort, dropped), plain=plain)
         self.compiled = compiled
         self.code = load_code(machine) if compiled else _interpreted(source(machine))
         self.properties = checked_properties(machine)

@@ -74,8 +74,8 @@ class Liveness:
                     dead_rest[phase, word] |= np.uint64(((1 << width) - 1) << shift)
 
 
-def analyse(machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str]) -> Liveness:
-    """The live variables of every node. The phase itself always counts as live."""
+def analyse(machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str] | None) -> Liveness:
+    """The live variables of every node, for a run with these assumptions dropped; with None, for a run that drops whichever it likes."""
     return _Analysis(machine, block_sort, dropped).run()
 
 
@@ -101,7 +101,7 @@ class _Edge:
 
 
 class _Analysis:
-    def __init__(self, machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str]) -> None:
+    def __init__(self, machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str] | None) -> None:
         self.machine, self.block, self.dropped = machine, block_sort, dropped
         self.phase = phase_variable(machine)
         self.variables = {variable.name: variable for variable in machine.variables}
@@ -123,7 +123,7 @@ class _Analysis:
             case "literal":
                 return (term.literals.index(term.payload) if isinstance(term.payload, str) else int(term.payload or 0)), NOTHING
             case "assumption":
-                return int(term.payload not in self.dropped), NOTHING
+                return (None if self.dropped is None else int(term.payload not in self.dropped)), NOTHING
             case "parameter" if str(term.payload) in roles and isinstance(term, Boolean):
                 return int(roles[str(term.payload)] == "true"), NOTHING
             case "read":

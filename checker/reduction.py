@@ -11,6 +11,7 @@ import numpy as np
 
 from . import store
 from .layout import State
+from .liveness import Liveness
 from .packing import Packing, Words, is_control, phase_variable
 from .reference import Reference
 from .verdict import Run, Step
@@ -187,11 +188,8 @@ class Renaming:
         return tuple(result)
 
 
-def make_reduction(packing: Packing, dropped: frozenset[str], *, plain: bool) -> Reduction:
-    """The reduction that is exact for a machine with these assumptions dropped, found from its terms."""
-    from .liveness import analyse
-
-    liveness = analyse(packing.layout.machine, packing.block_sort, dropped)
+def make_reduction(packing: Packing, liveness: Liveness, *, plain: bool) -> Reduction:
+    """The reduction for the runs that ``liveness`` was found for."""
     symmetric = not plain
     zeroed = not plain
     word_count = packing.word_count

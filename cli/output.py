@@ -1,0 +1,123 @@
+"""How results are printed: text for people, one JSON object for machines, a progress bar only on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..checker.counterexample import Counterexample, tell, to_itf
+from ..checker.verdict import Result
+
+Progress = Callable[[int, int, int], None]
+
+
+def print_json(data: dict[str, Any]) -> None:
+    """One object, on one line."""
+    print(json.dumps(data))
+
+
+def result_fields(name: str, result: Result) -> dict[str, Any]:
+    """What ``--json`` says of an exploration, for verify and explore alike."""
+    seconds = max(result.seconds - result.compile_seconds, 1e-9)
+    return {
+        "design": name,
+        **{sort: result.sizes.get(sort) for sort in ("pages", "cpus", "contents")},
+        "sizes": dict(result.sizes),
+        "dropped": sorted(result.dropped),
+        "verdict": result.verdict,
+        "complete": result.complete,
+        "states": result.states,
+        "stored_states": result.stored,
+        "transitions": result.transitions,
+        "depth": result.depth,
+        "seconds": round(result.seconds, 3),
+        "compile_seconds": round(result.compile_seconds, 3),
+        "states_per_second": round(result.states / seconds),
+        "reductions": list(result.reductions),
+        "property": result.broken,
+        "length": len(result.run.steps) if result.run is not None else None,
+        "unmet": list(result.unmet) if result.complete else [],
+        "reason": result.reason,
+        "counterexample": to_itf(example_of(result)) if result.run is not None else None,
+    }
+
+
+def example_of(result: Result) -> Counterexample:
+    """The counterexample of a result that has a run."""
+    assert result.run is not None
+    return Counterexample(result.machine, result.sizes, result.dropped, result.broken, result.run)
+
+
+def summary(result: Result) -> str:
+    """One line: the verdict and what was covered."""
+    covered = f"{result.states:,} states, {result.transitions:,} transitions, depth {result.depth}"
+    match result.verdict:
+        case "holds":
+            return f"holds at {result.sizes}: {covered}, complete"
+        case "violated":
+            assert result.run is not None
+            return f"violated at {result.sizes}: {result.broken}, after {len(result.run.steps)} steps"
+        case "deadlock":
+            return f"deadlock at {result.sizes}: nothing can happen any more ({covered})"
+        case "vacuous":
+            return f"vacuous at {result.sizes}: never happens: {', '.join(result.unmet)} ({covered}, complete)"
+    return f"unknown at {result.sizes}: {result.reason} ({covered}, not complete)"
+
+
+def print_counterexample(result: Result, save: str | None, name: str) -> None:
+    """The steps, and where they are kept."""
+    example = example_of(result)
+    for line in tell(example):
+        print(line)
+    path = Path(save) if save is not None else _default_path(result, name)
+    try:
+        write_whole(path, json.dumps(to_itf(example), indent=1) + "\n")
+    except OSError as fault:
+        if save is not None:
+            raise
+        print(f"thawcheck: {path}: {fault.strerror}; the counterexample was not saved", file=sys.stderr)
+        return
+    print(f"saved as {path}; thawcheck show prints it again")
+
+
+def _default_path(result: Result, name: str) -> Path:
+    from ..checker.explorer import code_directory
+
+    label = "-".join(["".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).name), *sorted(result.dropped), str(result.broken or "deadlock")])
+    folder = code_directory() / "counterexamples"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{label[:150]}.itf.json"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file under another name and renames it: there is never half a file under the final name."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+@contextmanager
+def progress_bar(what: str, quiet: bool) -> Iterator[Progress | None]:
+    """A line on a terminal that says how far a search is; nothing in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Bar(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda depth, states, stored: bar.update(task, description=f"{what}: depth {depth}, {states:,} states")
