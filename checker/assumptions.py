@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from ..model.machine import Assumption, Machine, Sizes
 from .explorer import explore
 from .layout import Layout
 from .liveness import analyse
-from .packing import Packing
+from .packing import Packing, smaller_sizes
 from .verdict import Result
 
 Explore = Callable[[frozenset[str], frozenset[str], Sizes], Result]
@@ -34,16 +34,6 @@ class Necessity:
     def length(self) -> int | None:
         """The number of steps of the counterexample."""
         return len(self.result.run.steps) if self.result is not None and self.result.run is not None else None
-
-
-def smaller_sizes(sizes: Sizes, machine: Machine) -> Iterator[Sizes]:
-    """From one index of the block sort (one page) up to the sizes that are asked for."""
-    sort = Packing(Layout(machine, sizes)).block_sort
-    if sort is None:
-        yield sizes
-        return
-    for count in range(1, sizes.count(sort) + 1):
-        yield Sizes(**{**dict(sizes), sort.plural: count})
 
 
 def necessities(

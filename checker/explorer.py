@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from types import ModuleType
@@ -22,9 +22,9 @@ from . import store
 from .generate import checked_properties, inputs, source
 from .layout import Layout, check_sizes
 from .liveness import Liveness, analyse
-from .packing import Packing, Words
-from .reduction import Reduction, make_reduction
-from .verdict import Result, Run, Step, Verdict, unmet_expectations
+from .packing import Packing, Words, smaller_sizes
+from .reduction import make_reduction
+from .verdict import Result, Run, Verdict, unmet_expectations
 
 CHUNK_ROWS = 1 << 12
 Progress = Callable[[int, int, int], None]
@@ -54,7 +54,33 @@ def explore(
     begun = time.perf_counter()
     search = _Search(machine, sizes, dropped, only, plain, compiled, liveness)
     compile_seconds = search.warm_up() if compiled else 0.0
-    return search.run(begun, compile_seconds, timeout, memory, progress)
+    result = search.run(begun, compile_seconds, timeout, memory, progress)
+    if plain or only is not None or not result.complete:
+        return result
+    return _count_actions_exactly(result, begun, timeout, memory, compiled)
+
+
+def _count_actions_exactly(result: Result, begun: float, timeout: float | None, memory: int | None, compiled: bool) -> Result:
+    """Which actions ever happen, from a search in which no condition was set aside.
+
+    Where dead state is removed, a step that makes no difference may be seen though it is impossible, or not be seen though it is possible. So this is
+    found by searches that remove less, at the smallest size at which every action happens.
+    """
+    machine, fired = result.machine, dict.fromkeys(result.fired, 0)
+    for sizes in smaller_sizes(result.sizes, machine):
+        left = None if timeout is None else max(timeout - (time.perf_counter() - begun), 0.0)
+        block_sort = Packing(Layout(machine, sizes)).block_sort
+        exact = analyse(machine, block_sort, result.dropped, faint=False)
+        search = _Search(machine, sizes, result.dropped, frozenset(), False, compiled, exact)
+        found = search.run(time.perf_counter(), 0.0, left, memory, None)
+        fired = {name: count + found.fired[name] for name, count in fired.items()}
+        unmet = unmet_expectations(machine, result.dropped, fired, result.reached)
+        if not found.complete:
+            return replace(result, verdict="unknown", complete=False, reason=f"which actions ever happen: {found.reason}", fired=fired, unmet=unmet)
+        if not unmet:
+            break
+    verdict: Verdict = "vacuous" if unmet else "holds"
+    return replace(result, verdict=verdict, fired=fired, unmet=unmet, seconds=time.perf_counter() - begun)
 
 
 @dataclass
@@ -297,4 +323,4 @@ def _interpreted(text: str) -> ModuleType:
     return module
 
 
-__all__ = ["Reduction", "Step", "explore", "load_code"]
+__all__ = ["code_directory", "explore", "load_code"]

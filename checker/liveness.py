@@ -74,9 +74,13 @@ class Liveness:
                     dead_rest[phase, word] |= np.uint64(((1 << width) - 1) << shift)
 
 
-def analyse(machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str] | None) -> Liveness:
-    """The live variables of every node, for a run with these assumptions dropped; with None, for a run that drops whichever it likes."""
-    return _Analysis(machine, block_sort, dropped).run()
+def analyse(machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str] | None, *, faint: bool = True) -> Liveness:
+    """The live variables of every node, for a run with these assumptions dropped; with None, for a run that drops whichever it likes.
+
+    With ``faint=False`` the conditions of faint steps count like others: then a reduced state allows exactly the steps that the states
+    allow for which it stands.
+    """
+    return _Analysis(machine, block_sort, dropped, faint).run()
 
 
 @dataclass(frozen=True)
@@ -101,13 +105,14 @@ class _Edge:
 
 
 class _Analysis:
-    def __init__(self, machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str] | None) -> None:
-        self.machine, self.block, self.dropped = machine, block_sort, dropped
+    def __init__(self, machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str] | None, faint: bool) -> None:
+        self.machine, self.block, self.dropped, self.faint = machine, block_sort, dropped, faint
         self.phase = phase_variable(machine)
         self.variables = {variable.name: variable for variable in machine.variables}
         self.control = [v for v in machine.variables if block_sort is not None and is_control(v, block_sort)]
         self.places = {variable.name: place + 1 for place, variable in enumerate(self.control)}
-        self.always_live = frozenset({self.phase.name}) if self.phase is not None else NOTHING  # it is a part of every node
+        # the range of a Counter is a property of every state, and the phase is a part of every node
+        self.always_live = frozenset(v.name for v in machine.variables if v.kind == "counter" or v is self.phase)
         # Flags outside all pages, of which it is followed what is known of them in each phase: see _find_facts
         self.followed = {v.name for v in machine.variables if v.kind == "flag" and len(v.per) <= 1 and (block_sort is None or block_sort not in v.per)}
         self.facts: Facts = {}
@@ -402,7 +407,7 @@ class _Analysis:
         if stays_alive is not None:
             now |= stays_alive
         for edge, targets in edges:
-            if stays_alive is not None and "*" not in edge.changes and not edge.changes & now:
+            if self.faint and stays_alive is not None and "*" not in edge.changes and not edge.changes & now:
                 for target in targets:
                     now |= live[target]
                 continue

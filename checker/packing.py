@@ -6,13 +6,14 @@ word, at the same places for each page. So the blocks can be sorted (symmetry) a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from ..model.machine import Machine, Variable
+from ..model.machine import Machine, Sizes, Variable
 from ..model.terms import Index, Term
 from .layout import Layout, State
 
@@ -167,6 +168,16 @@ class Packing:
             repeated[:, word] |= np.tile(values << np.uint64(shift), len(found))
             found = repeated
         return found
+
+
+def smaller_sizes(sizes: Sizes, machine: Machine) -> Iterator[Sizes]:
+    """From one index of the block sort (one page) up to the sizes that are asked for."""
+    sort = Packing(Layout(machine, sizes)).block_sort
+    if sort is None:
+        yield sizes
+        return
+    for count in range(1, sizes.count(sort) + 1):
+        yield Sizes(**{**dict(sizes), sort.plural: count})
 
 
 def is_control(variable: Variable, sort: type[Index]) -> bool:

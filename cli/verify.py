@@ -73,8 +73,8 @@ def _without(
     machine: Machine, sizes: Sizes, dropped: frozenset[str], timeout: float | None, memory: int, progress: Progress | None
 ) -> Result:
     """The shortest run that breaks what the dropped assumptions protect, at the smallest size that has one."""
-    from ..checker.assumptions import smaller_sizes
     from ..checker.explorer import explore
+    from ..checker.packing import smaller_sizes
 
     protected = frozenset(name for assumption in machine.assumptions if assumption.name in dropped for name in assumption.protects)
     for size in smaller_sizes(sizes, machine):

@@ -30,32 +30,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast, get_args, get_origin
+from itertools import count
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast, get_args, get_origin
 
 from .errors import DesignError, caller_position
 
 Payload = bool | int | str | None
 
-# The one piece of ambient state of the language: while a method of a design is being recorded, every Boolean that is built is
-# noted here with its line, so that a comparison whose result nobody uses can be refused. It is None outside a recording.
-built_booleans: ContextVar[list[tuple["Boolean", tuple[str, int]]] | None] = ContextVar("built_booleans", default=None)
-_binder_depth: ContextVar[int] = ContextVar("_binder_depth", default=0)
+# The ambient state of the language. While a method of a design is being recorded, every term that is built for its result is
+# noted here with its line, so that one which nobody uses can be refused; None outside a recording. And whether the lambda of a
+# quantifier or of assign_every(...) is running: it only says something, it does nothing.
+built_terms: ContextVar[list[tuple[Term, tuple[str, int]]] | None] = ContextVar("built_terms", default=None)
+inside_lambda: ContextVar[bool] = ContextVar("inside_lambda", default=False)
+_binder_numbers = count()
+_OPEN = "''open"  # in the name of a bound index until the whole body is known
 
 
 class Term:
     """A node of the tree. ``sort`` is the Python class of the term (for a Choice, ``literals`` says which one)."""
 
-    __slots__ = ("args", "key", "literals", "op", "payload")
+    __slots__ = ("args", "key", "literals", "op", "payload", "used")
     op: str
     payload: Payload
     args: tuple[Term, ...]
     literals: tuple[str, ...]
     key: str
+    used: bool  # somebody has made something of it: for the refusal of results that nobody uses
 
     def __init__(self, op: str, payload: Payload = None, args: tuple[Term, ...] = (), literals: tuple[str, ...] = ()) -> None:
         self.op, self.payload, self.args, self.literals = op, payload, args, literals
         inside = " ".join(argument.key for argument in args)
         self.key = f"({type(self).__name__}:{op} {payload!r} {inside})"
+        self.used = False
+        for argument in args:
+            argument.used = True
+        built = built_terms.get()
+        if built is not None and (op in ("add", "ite") or (isinstance(self, Boolean) and op not in ("literal", "parameter"))):
+            built.append((self, caller_position()))
 
     @property
     def sort(self) -> type[Term]:
@@ -77,12 +88,12 @@ class Term:
 
     def __bool__(self) -> NoReturn:
         raise DesignError(
-            "a term has no truth value while a design is recorded (Python 'if', 'and', 'or', 'not' or a chained comparison)",
-            "use ite(...), &, |, ~ or one comparison at a time",
+            "a term has no truth value while a design is recorded (Python 'if', 'and', 'or', 'not', 'in' or a chained comparison)",
+            "use require(...), ite(...), &, |, ~ or one comparison at a time",
         )
 
     def _refuse_arithmetic(self, other: object) -> NoReturn:
-        raise DesignError(f"arithmetic on {describe_sort(self)}", "only a Counter can be added to or ordered")
+        raise DesignError(f"arithmetic on {describe_sort(self)}", "only a Counter can be ordered, and only an int added to it or subtracted")
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse_arithmetic
     __lt__ = __le__ = __gt__ = __ge__ = _refuse_arithmetic
@@ -92,17 +103,19 @@ class Term:
 
     __iter__ = __len__ = _refuse_iteration
 
+    def _refuse_index(self, key: object) -> NoReturn:
+        raise DesignError(f"{text(self)} has no indices", "declare it with 'per', or use it as it is")
+
+    __getitem__ = _refuse_index
+
+    def __setitem__(self, key: object, value: object) -> NoReturn:
+        self._refuse_index(key)
+
 
 class Boolean(Term):
     """True or false: a Flag's value, a comparison, an assumption."""
 
     __slots__ = ()
-
-    def __init__(self, op: str, payload: Payload = None, args: tuple[Term, ...] = (), literals: tuple[str, ...] = ()) -> None:
-        super().__init__(op, payload, args, literals)
-        built = built_booleans.get()
-        if built is not None and op not in ("literal", "parameter", "read", "element", "assumption"):
-            built.append((self, caller_position()))
 
     def __and__(self, other: Boolean | bool) -> Boolean:
         return conjunction(self, boolean(other))
@@ -113,10 +126,11 @@ class Boolean(Term):
     __rand__, __ror__ = __and__, __or__
 
     def __invert__(self) -> Boolean:
+        self.used = True
         if self.op == "literal":
             return Boolean("literal", not self.payload)
         if self.op == "not":
-            return cast(Boolean, self.args[0])
+            return _unused(cast(Boolean, self.args[0]))
         return Boolean("not", None, (self,))
 
 
@@ -141,12 +155,12 @@ class Number(Term):
         return self._plus(other)
 
     def __sub__(self, other: int) -> Number:  # type: ignore[override]
-        return self._plus(-other if isinstance(other, int) else other)
+        return self._plus(other, -1)
 
-    def _plus(self, other: int) -> Number:
+    def _plus(self, other: int, sign: int = 1) -> Number:
         if isinstance(other, bool) or not isinstance(other, int):
-            raise DesignError("a Counter plus something that is not a whole number", "add or subtract an int")
-        return Number("add", other, (self,))
+            raise DesignError(f"{describe_sort(other)} is added to a Counter or subtracted", "add or subtract an int")
+        return Number("add", sign * other, (self,))
 
     def __le__(self, other: Number | int) -> Boolean:  # type: ignore[override]
         return Boolean("le", None, (self, number(other)))
@@ -164,7 +178,10 @@ class Number(Term):
 
 
 class Index(Term):
-    """An index sort: a finite set of names without order. Make one by subclassing; ``plural`` names it in sizes and on the command line."""
+    """An index sort: a finite set of names without order. Make one by subclassing.
+
+    ``plural`` names it in sizes and on the command line; it is the name of the class in small letters with an s, unless said otherwise.
+    """
 
     __slots__ = ()
     plural: ClassVar[str] = ""
@@ -173,6 +190,8 @@ class Index(Term):
         super().__init_subclass__()
         if "plural" not in cls.__dict__:
             cls.plural = cls.__name__.lower() + "s"
+        if cls.plural == "contents" or not cls.plural.isidentifier():
+            raise DesignError(f"{cls.plural!r} is no plural for the sort {cls.__name__}", "set 'plural' to a name that sizes do not use yet")
 
 
 class Page(Index):
@@ -199,25 +218,54 @@ V = TypeVar("V", bound=Term)
 T = TypeVar("T", bound=Term)
 
 
-class Each(Generic[K, V]):
-    """A parameter that holds one arbitrary value for each index, or pair of indices: ``found: Each[Page, Content]`` is any memory there can be."""
+class NoValue:
+    """What looks like a value and is none: an array without an index, a declaration read from its class. Using it as one is refused.
+
+    Python would otherwise compare it, test it or look for something in it without a word, with a result that means nothing.
+    """
+
+    def _refusal(self) -> DesignError:
+        raise NotImplementedError
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise self._refusal()
+
+    __bool__ = __len__ = __iter__ = __contains__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __and__ = __rand__ = __or__ = __ror__ = __invert__ = _refuse
+    __hash__ = object.__hash__
+
+
+class Each(NoValue, Generic[K, V]):
+    """A parameter that holds one arbitrary value for each index, or pair of indices.
+
+    ``found: Each[Page, Content]`` is any memory there can be.
+    """
 
     def __init__(self, name: str, per: tuple[type[Index], ...], value: type[V]) -> None:
         self.name, self.per, self.value = name, per, value
 
     def __getitem__(self, key: K) -> V:
-        indices = cast(tuple[Index, ...], key if isinstance(key, tuple) else (key,))
-        if len(indices) != len(self.per):
-            raise DesignError(f"{self.name} has {len(self.per)} indices, {len(indices)} given", "give one index for each sort")
-        for index, sort in zip(indices, self.per, strict=True):
-            check_index(index, sort, self.name)
-        return self.value("element", self.name, indices)
+        return self.value("element", self.name, checked_indices(key, self.per, self.name))
+
+    def __setitem__(self, key: object, value: object) -> NoReturn:
+        raise DesignError(f"the parameter {self.name} is assigned", "a parameter is what the step has chosen; assign a variable")
+
+    def _refusal(self) -> DesignError:
+        return DesignError(f"the parameter {self.name} is used without an index", f"write {self.name}[...]")
 
 
 def each_parts(annotation: object) -> tuple[tuple[type[Index], ...], type[Term]]:
-    """The index sorts and the value sort of an ``Each[...]`` annotation."""
+    """The index sorts and the value sort of an ``Each[...]`` annotation; raises TypeError if they are none."""
     per, value = get_args(annotation)
-    return (get_args(per) if get_origin(per) is tuple else (per,)), value
+    sorts = get_args(per) if get_origin(per) is tuple else (per,)
+    if not (1 <= len(sorts) <= 2 and all(is_sort(sort) for sort in sorts) and (value in (Content, Boolean) or is_sort(value))):
+        raise TypeError("Each holds a Content, a Boolean or an index, for one or two index sorts")
+    return sorts, value
+
+
+def is_sort(candidate: object) -> bool:
+    """Whether this is an index sort."""
+    return isinstance(candidate, type) and issubclass(candidate, Index) and candidate is not Index
 
 
 # ---------------------------------------------------------------- building
@@ -227,21 +275,36 @@ def describe_sort(term: object) -> str:
     """A sort in words, for messages."""
     if isinstance(term, Symbol):
         return f"a Choice of {', '.join(term.literals)}"
-    return f"a {type(term).__name__}"
+    if isinstance(term, NoValue):
+        raise term._refusal()
+    if callable(term):
+        return f"the function {getattr(term, '__name__', term)} (without a call)"
+    if term is None:
+        return "nothing (None)"
+    name = type(term).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _unused(term: T) -> T:
+    # A result that is one of the operands: from now on it has to be used as a result.
+    term.used = False
+    return term
 
 
 def boolean(value: object) -> Boolean:
     """A Boolean term from a Boolean term or a bool."""
     if isinstance(value, Boolean):
+        value.used = True
         return value
     if isinstance(value, bool):
         return Boolean("literal", value)
-    raise DesignError(f"{describe_sort(value)} where a Boolean is wanted", "compare it with something")
+    raise DesignError(f"{describe_sort(value)} where a Boolean is wanted", "compare it with something, or call it")
 
 
 def number(value: object) -> Number:
     """A Number term from a Number term or an int."""
     if isinstance(value, Number):
+        value.used = True
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Number("literal", value)
@@ -253,6 +316,7 @@ def symbol(value: object, literals: tuple[str, ...]) -> Symbol:
     if isinstance(value, Symbol):
         if value.literals != literals:
             raise DesignError("two different Choices are mixed", "compare and assign within one Choice")
+        value.used = True
         return value
     if isinstance(value, str):
         if value not in literals:
@@ -271,18 +335,27 @@ def coerce_like(value: object, model: Term) -> Term:
         return symbol(value, model.literals)
     if type(value) is not type(model):
         raise DesignError(f"{describe_sort(value)} where {describe_sort(model)} is wanted", "use terms of one sort")
-    return cast(Term, value)
+    term = cast(Term, value)
+    term.used = True
+    return term
 
 
-def check_index(index: object, sort: type[Index], name: str) -> None:
-    """Refuses an index of the wrong sort."""
-    if type(index) is not sort:
-        raise DesignError(f"{name} is indexed by {describe_sort(index)}, wanted a {sort.__name__}", f"use a {sort.__name__}")
+def checked_indices(key: object, per: tuple[type[Index], ...], name: str) -> tuple[Index, ...]:
+    """The indices of ``x[key]``; refuses a wrong number of them, or one of the wrong sort."""
+    indices = key if isinstance(key, tuple) else (key,)
+    if len(indices) != len(per):
+        wanted = ", ".join(sort.__name__ for sort in per)
+        raise DesignError(f"{name} is indexed by {wanted}, {len(indices)} given", f"write {name}[{wanted.lower()}]")
+    for index, sort in zip(indices, per, strict=True):
+        if type(index) is not sort:
+            raise DesignError(f"{name} is indexed by {describe_sort(index)}, wanted a {sort.__name__}", f"use a {sort.__name__}")
+    return cast(tuple[Index, ...], indices)
 
 
 def equal(left: Term, right: object) -> Boolean:
     """The comparison of two terms of one sort."""
     other = coerce_like(right, left)
+    left.used = True
     if left.key == other.key:
         return Boolean("literal", True)
     if left.op == "literal" and other.op == "literal":
@@ -303,6 +376,7 @@ def disjunction(*terms: Boolean) -> Boolean:
 def _flat(op: str, terms: tuple[Boolean, ...], *, neutral: bool) -> Boolean:
     parts: list[Term] = []
     for term in terms:
+        term.used = True
         for part in term.args if term.op == op else (term,):
             if part.op != "literal":
                 parts.append(part)
@@ -310,14 +384,14 @@ def _flat(op: str, terms: tuple[Boolean, ...], *, neutral: bool) -> Boolean:
                 return Boolean("literal", not neutral)
     if not parts:
         return Boolean("literal", neutral)
-    return cast(Boolean, parts[0]) if len(parts) == 1 else Boolean(op, None, tuple(parts))
+    return _unused(cast(Boolean, parts[0])) if len(parts) == 1 else Boolean(op, None, tuple(parts))
 
 
 def implies(condition: Boolean | bool, conclusion: Boolean | bool) -> Boolean:
     """If ``condition`` then ``conclusion``."""
     left, right = boolean(condition), boolean(conclusion)
     if left.op == "literal":
-        return right if left.payload else Boolean("literal", True)
+        return _unused(right) if left.payload else Boolean("literal", True)
     if right.op == "literal":
         return Boolean("literal", True) if right.payload else ~left
     return Boolean("implies", None, (left, right))
@@ -329,11 +403,11 @@ def ite(condition: Boolean | bool, then: Any, otherwise: Any) -> Any:
     model = then if isinstance(then, Term) else otherwise
     if not isinstance(model, Term):
         if not (isinstance(then, bool) and isinstance(otherwise, bool)):
-            raise DesignError("ite(...) between two plain Python values", "write a term on at least one side")
+            raise DesignError("ite(...) between two plain Python values", "write a term on one side at least, or make two actions of it")
         model = boolean(model)
     first, second = coerce_like(then, model), coerce_like(otherwise, model)
     if test.op == "literal":
-        return first if test.payload else second
+        return _unused(first if test.payload else second)
     return type(model)("ite", None, (test, first, second), model.literals)
 
 
@@ -348,18 +422,39 @@ def some(sort: type[I], body: Callable[[I], Boolean | bool]) -> Boolean:
 
 
 def _quantified(op: str, sort: type[I], body: Callable[[I], Boolean | bool]) -> Boolean:
-    if not (isinstance(sort, type) and issubclass(sort, Index)):
+    if not is_sort(sort):
         raise DesignError(f"{op}(...) over something that is not an index sort", "give a sort such as Page or Cpu first")
-    depth = _binder_depth.get()
-    token = _binder_depth.set(depth + 1)
-    try:
-        bound = sort("parameter", f"{sort.__name__.lower()}'{depth}")
-        inside = boolean(body(bound))
-    finally:
-        _binder_depth.reset(token)
+    (bound,), inside = bind((sort,), lambda index: boolean(body(cast(I, index))))
     if inside.op == "literal":
-        return inside  # sorts are never empty
+        return cast(Boolean, inside)  # sorts are never empty
     return Boolean(op, bound.payload, (bound, inside))
+
+
+def bind(sorts: tuple[type[Index], ...], body: Callable[..., T], mark: str = "") -> tuple[tuple[Index, ...], T]:
+    """Bound indices of these sorts, and the term that ``body`` makes of them.
+
+    A bound index gets its name when the body is known: one that does not occur in it. So no index is ever captured by another
+    one of its name, and the same body has the same names wherever it stands. No name of a designer has two apostrophes in it.
+    """
+    opened = tuple(sort("parameter", f"{sort.__name__.lower()}{_OPEN}{next(_binder_numbers)}") for sort in sorts)
+    before = inside_lambda.set(True)
+    try:
+        inside = body(*opened)
+    finally:
+        inside_lambda.reset(before)
+    taken = {part.payload for part in walk(inside) if part.op == "parameter"}
+    bound: dict[str, Index] = {}
+    for sort, index in zip(sorts, opened, strict=True):
+        name = next(name for number in count() if (name := f"{sort.__name__.lower()}''{mark}{number}") not in taken)
+        taken.add(name)
+        bound[str(index.payload)] = sort("parameter", name)
+    renamed = substitute(inside, lambda part: bound.get(str(part.payload)) if part.op == "parameter" else None)
+    return tuple(bound.values()), cast(T, renamed)
+
+
+def escaped(term: Term) -> Term | None:
+    """A bound index in the term that is used outside its quantifier."""
+    return next((part for part in walk(term) if part.op == "parameter" and _OPEN in str(part.payload)), None)
 
 
 # ---------------------------------------------------------------- reading
@@ -399,7 +494,8 @@ def rebuild(term: Term, args: tuple[Term, ...]) -> Term:
     if term.op == "eq":
         return equal(args[0], args[1])
     if term.op == "ite":
-        return cast(Term, ite(booleans[0], args[1], args[2]))
+        chosen: Term = ite(booleans[0], args[1], args[2])
+        return chosen
     if term.op in ("every", "some") and args[1].op == "literal":
         return args[1]
     return type(term)(term.op, term.payload, args, term.literals)
@@ -412,7 +508,7 @@ def text(term: Term) -> str:
         case "literal":
             return repr(term.payload)
         case "parameter":
-            return str(term.payload).replace("'", "_")
+            return str(term.payload).split(_OPEN)[0].replace("'", "_")
         case "constant" | "assumption":
             return str(term.payload)
         case "read" | "element":
@@ -436,6 +532,7 @@ def text(term: Term) -> str:
 _INFIX = frozenset({"and", "or", "eq", "le"})
 
 __all__ = [
-    "Boolean", "Content", "Cpu", "Device", "Each", "Index", "Number", "Page", "Self", "Symbol", "Term", "built_booleans",
-    "conjunction", "disjunction", "equal", "every", "implies", "ite", "some", "substitute", "text", "walk",
+    "Boolean", "Content", "Cpu", "Device", "Each", "Index", "NoValue", "Number", "Page", "Symbol", "Term", "bind", "built_terms",
+    "conjunction", "disjunction", "equal", "escaped", "every", "implies", "inside_lambda", "is_sort", "ite", "some", "substitute",
+    "text", "walk",
 ]

@@ -236,7 +236,10 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     def boot(
         self, found: Each[Page, Content], used: Each[Page, Boolean], entries: Each[tuple[Cpu, Page], Boolean]
     ) -> None:
-        """Another kernel boots: memory and TLBs are whatever they are, some pages are its own, the reserve is its own too (Q2)."""
+        """Another kernel boots: memory and TLBs are whatever they are, some pages are its own.
+
+        The reserve is its own too, and nobody will ask for it back: from here on an allocation may fail, and is not counted (Q2).
+        """
         require(self.phase == "off")
         self.phase = "loading"
         assign_every(self.memory, lambda page: found[page])
@@ -278,10 +281,9 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def load_page(self, page: Page, earlier: Boolean) -> None:
-        """The image's version of it is loaded into a frame of the reserve (L2; the I/O's claim of Q2)."""
+        """The image's version of it is loaded into a frame (L2; the I/O's claim of Q2). The allocation may fail: then see abandon."""
         require(self.phase == "loading", self.in_image[page], (self.fate[page] == "pending") | (self.fate[page] == "protected"))
         require(implies(self.protect_before_compare, self.fate[page] == "protected"), self.readable(page, earlier))
-        self.take_frame()
         self.held[page] = self.version(page, earlier)
         self.fate[page] = "loaded"
 
@@ -291,7 +293,6 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         require(self.phase == "loading", self.fate[page] == "loaded", self.memory[page] == self.held[page])
         require(implies(self.unfaulted_at_compare, ~self.has_kept[page]))
         require(implies(self.flush_before_compare, every(Cpu, lambda cpu: ~self.cached_writable[cpu, page])))
-        self.return_frame()
         self.fate[page] = "discarded"
 
     @action
@@ -308,10 +309,12 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def keep(self, cpu: Cpu, page: Page) -> None:
-        """The fault handler's first step while loading: the unmodified version is copied, to be copied back (L2b)."""
+        """The fault handler's first step while loading: the unmodified version is copied, to be copied back (L2b).
+
+        It needs a frame, and the allocation may fail: then the handler waits, and the load is abandoned.
+        """
         require(self.executes(cpu), self.loading(), self.handler[cpu, page] == "trapped", self.fate[page] != "staged")
         require(implies(self.first_copy_wins, ~self.has_kept[page]))
-        self.take_frame()
         self.kept[page] = self.memory[page]
         self.has_kept[page] = True
         self.handler[cpu, page] = "noted"
@@ -354,9 +357,8 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def suspend_drivers(self) -> None:
-        """The boot kernel's drivers suspend; they need memory for it (L3, Q2)."""
+        """The boot kernel's drivers suspend; they need memory for it, and may not get it (L3, Q2)."""
         require(self.phase == "suspending", ~self.drivers_suspended)
-        self.take_frame()
         self.drivers_suspended = True
 
     @action
