@@ -1,6 +1,8 @@
 """The userfaultfd recorder, end to end: real memory, real faults."""
 
 import errno
+import fcntl
+import io
 import os
 import signal
 import struct
@@ -18,7 +20,7 @@ import pytest
 import thawcheck
 from thawcheck.traces.format import Event, open_trace
 from thawcheck.traces.recorders.image import Image, ImageError
-from thawcheck.traces.recorders.machine import UFFD_EVENT_PAGEFAULT, Machine
+from thawcheck.traces.recorders.machine import UFFD_EVENT_PAGEFAULT, UFFDIO_WRITEPROTECT, Machine
 from thawcheck.traces.recorders.proposal import Proposal
 from thawcheck.traces.recorders.writers import PAGE_SIZE, SYSTEM_CALL
 from thawcheck.traces.userfaultfd import Break, Summary, record
@@ -382,6 +384,25 @@ def test_two_cpus_that_fault_on_one_page_go_through_the_handler_together(machine
         machine._handle(message(machine, 101, 5), machine.now())
         assert happened(machine) == []
     assert machine.handler.kept == {5: b"old." * 1024}
+
+
+def test_a_cpu_that_missed_the_wake_of_an_unprotected_page_is_woken(machine: Machine) -> None:
+    proposal = Proposal(machine, Image(io.BytesIO()), seconds=0.1, broken=None, seed=0)
+    machine.clear_control()
+    machine.start_cpus(proposal.plans(0, [5], [5], [], allocations=0, may_free=[], flag_allocated=False))
+    with machine.handler.lock:
+        machine.protect(5, 1, on=True)
+        time.sleep(0.1)
+        # Both CPUs wait now. Unprotect the page, and let the wake come to nothing.
+        dont_wake = 1 << 1
+        request = struct.pack("=QQQ", machine._address + 5 * PAGE_SIZE, PAGE_SIZE, dont_wake)
+        fcntl.ioctl(machine._userfaultfd, UFFDIO_WRITEPROTECT, request)
+        machine.handler.protected[5] = 0
+    machine.stop_cpus()
+    machine.collect([bytes(PAGE_SIZE)] * 16)
+    log = machine.finish()
+    assert {event.kind for event in log} == {"store", "stop_cpu"}
+    assert max(event.end - event.begin for event in log) > 50_000_000
 
 
 def test_a_page_that_was_unprotected_before_its_comparison_is_staged_though_equal(machine: Machine, tmp_path: Path) -> None:

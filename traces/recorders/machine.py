@@ -29,9 +29,11 @@ PATIENCE = 10.0
 
 UFFDIO_WRITEPROTECT = 0xC018AA06
 UFFDIO_WRITEPROTECT_MODE_WP = 1 << 0
+UFFDIO_WAKE = 0x8010AA02
 UFFD_EVENT_PAGEFAULT = 0x12
 
 _WRITEPROTECT = struct.Struct("=QQQ")
+_RANGE = struct.Struct("=QQ")
 _MESSAGE = struct.Struct("=BBHIQQI4x")
 _STAMP = struct.Struct("=d")
 
@@ -320,9 +322,13 @@ class Machine:
                 cpus_of_page.setdefault((address - self._address) // PAGE_SIZE, []).append(self.handler.cpu_of_thread[thread])
         for page, cpus in cpus_of_page.items():
             with self.handler.lock:
-                # Whoever unprotected the page meanwhile has woken its CPUs: they only try again, nothing is to be done for them.
                 if self.handler.protected[page]:
                     self._handle_page(page, cpus, read_at)
+                else:
+                    # Somebody has unprotected the page meanwhile, and has woken the CPUs that waited at that moment. One that was only
+                    # about to wait goes on waiting: wake it. There is nothing else to do for it, it tries again.
+                    only_page = _RANGE.pack(self._address + page * PAGE_SIZE, PAGE_SIZE)
+                    fcntl.ioctl(self._userfaultfd, UFFDIO_WAKE, only_page)
 
     def _handle_page(self, page: int, cpus: list[int], read_at: int) -> None:
         handler = self.handler
