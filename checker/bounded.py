@@ -17,12 +17,12 @@ from typing import Any
 import z3
 
 from ..model.machine import Action, Machine, Parameter, Property, Sizes
-from ..model.terms import Boolean, Index, Number, Symbol, Term, walk
+from ..model.terms import Boolean, Content, Index, Number, Symbol, Term, walk
 from .evaluate import evaluate
 from .layout import Arguments, Layout, check_sizes
 from .reference import properties_to_check
 from .rerun import Disagreement, rerun
-from .to_z3 import Bound, Expression, cell_after, choice, conjunction, disjunction, equality, guard, negation, translate
+from .to_z3 import Bound, Expression, cell_after, choice, conjunction, disjunction, equality, guard, translate
 from .verdict import Result, Run, Verdict
 
 
@@ -51,9 +51,8 @@ def bounded(
     search = _Search(relation, None if timeout is None else begun + timeout)
 
     def result(verdict: Verdict, covered: int, reason: str = "", broken: str | None = None, run: Run | None = None) -> Result:
-        return Result(
-            machine, sizes, dropped, verdict, False, 0, 0, covered, time.perf_counter() - translated, translated - begun, broken, run, reason
-        )
+        seconds = time.perf_counter() - translated
+        return Result(machine, sizes, dropped, verdict, False, 0, 0, covered, seconds, translated - begun, broken, run, reason)
 
     for length in range(depth + 1):
         if length > 0:
@@ -143,10 +142,13 @@ class _Relation:
         number = self.layout.encode(variable, variable.initial)
         return self.now[place] == (bool(number) if variable.kind == "flag" else number)
 
+    def _shape(self, parameter: Parameter) -> tuple[int, ...]:
+        return tuple(self.layout.sizes.count(sort) for sort in parameter.per)
+
     def _free(self, action: Action, parameter: Parameter) -> tuple[Expression, ...]:
-        kind = "flag" if parameter.sort is Boolean else "counter" if parameter.sort is Number else "index" if issubclass(parameter.sort, Index) else "content"
+        kind = {Boolean: "flag", Number: "counter", Content: "content"}.get(parameter.sort, "index")
         domain = parameter.domain(self.layout.sizes)
-        cells = range(len(list(product(*(range(self.layout.sizes.count(sort)) for sort in parameter.per)))))
+        cells = product(*(range(extent) for extent in self._shape(parameter)))
         constants = tuple(self._constant(f"{action.name} {parameter.name} {cell}", kind, domain) for cell in cells)
         self.chosen += constants
         self._possible_arguments += [_within(constant, domain) for constant in constants]
@@ -157,14 +159,13 @@ class _Relation:
         for parameter in instance.action.parameters:
             if parameter.name in instance.free:
                 constants = instance.free[parameter.name]
-                bound[parameter.name] = _function(constants, [self.layout.sizes.count(sort) for sort in parameter.per]) if parameter.per else constants[0]
+                bound[parameter.name] = _function(constants, self._shape(parameter)) if parameter.per else constants[0]
         return bound
 
     def _step(self) -> Expression:
-        which = self.layout.machine.actions
         guards: list[Expression] = []
         written: list[dict[int, Expression]] = []
-        for action in which:
+        for action in self.layout.machine.actions:
             spelled = [parameter for parameter in action.parameters if issubclass(parameter.sort, Index) and not parameter.per]
             free = {parameter.name: self._free(action, parameter) for parameter in action.parameters if parameter not in spelled}
             for values in product(*(range(parameter.domain(self.layout.sizes)) for parameter in spelled)):
@@ -305,16 +306,17 @@ def _formula(condition: Expression) -> Expression:
     return z3.BoolVal(condition) if isinstance(condition, bool) else condition
 
 
-def _pick(cell: Callable[[tuple[int, ...]], Expression], shape: tuple[int, ...] | list[int], indices: tuple[Expression, ...]) -> Expression:
+def _pick(cell: Callable[[tuple[int, ...]], Expression], shape: tuple[int, ...], indices: tuple[Expression, ...]) -> Expression:
     """``cell(indices)``, where an index that is not known yet is compared with every value that it can have."""
     found: Expression = None
-    for known in product(*(range(extent) if not isinstance(index, int) else (index,) for extent, index in zip(shape, indices, strict=True))):
+    possible = ((index,) if isinstance(index, int) else range(extent) for extent, index in zip(shape, indices, strict=True))
+    for known in product(*possible):
         here = conjunction(equality(index, place) for index, place in zip(indices, known, strict=True))
         found = cell(known) if found is None else choice(here, cell(known), found)
     return found
 
 
-def _function(constants: tuple[Expression, ...], shape: list[int]) -> Callable[..., Expression]:
+def _function(constants: tuple[Expression, ...], shape: tuple[int, ...]) -> Callable[..., Expression]:
     """An ``Each`` argument as a function of its indices."""
     cells = dict(zip(product(*map(range, shape)), constants, strict=True))
     return lambda *indices: _pick(cells.__getitem__, shape, indices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import mmap
 import os
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from .reduction import make_reduction
 from .verdict import Result, Run, Verdict, unmet_expectations
 
 CHUNK_ROWS = 1 << 12
+MOST_SEGMENT_ROWS = 1 << 20
 Progress = Callable[[int, int, int], None]
 
 
@@ -83,12 +85,39 @@ def _count_actions_exactly(result: Result, begun: float, timeout: float | None, 
     return replace(result, verdict=verdict, fired=fired, unmet=unmet, seconds=time.perf_counter() - begun)
 
 
-@dataclass
-class _Level:
-    """The rows of one level, and how many states each stands for."""
+@dataclass(frozen=True)
+class _Segment:
+    """Rows of one level that lie together in a block, and how many states each stands for."""
 
     rows: Words
     weights: Any
+
+
+class _Pool:
+    """All rows that are stored, in blocks of memory; a block is never moved."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.block: Words = np.zeros((0, width), dtype=np.uint64)
+        self.used = 0
+        self.nbytes = 0
+        self.total = 0
+
+    def make_room(self, count: int) -> None:
+        """Sees to it that the current block has room for so many rows."""
+        if self.used + count > len(self.block):
+            self.block = zeroed_memory(max(count, min(max(self.total, 1 << 12), 1 << 20)), self.width)
+            self.used = 0
+            self.nbytes += self.block.nbytes
+
+
+def zeroed_memory(rows: int, width: int) -> Words:
+    """An array of zeros whose pages are there already: to fault them in one by one takes several times as long."""
+    size = rows * width * 8
+    if size < 1 << 20:
+        return np.zeros((rows, width), dtype=np.uint64)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
+    return np.frombuffer(memory, dtype=np.uint64).reshape(rows, width)
 
 
 class _Search:
@@ -111,14 +140,14 @@ class _Search:
 
     # -- the compiled functions, called with what they need
 
-    def expand(self, level: _Level, begin: int, end: int, fired: Any, stuck: Any) -> tuple[int, int]:
+    def expand(self, level: _Segment, begin: int, end: int, fired: Any, stuck: Any) -> tuple[int, int]:
         """Fills ``out`` with the successors of some rows; returns the next row and how many successors there are."""
         if not self.compiled:
             return self._expand_interpreted(level, begin, end, fired, stuck)
         row, n = self.code.expand(begin, end, level.rows, level.weights, self.out, fired, stuck, self.c, self.may, self.most)
         return row, n
 
-    def _expand_interpreted(self, level: _Level, begin: int, end: int, fired: Any, stuck: Any) -> tuple[int, int]:
+    def _expand_interpreted(self, level: _Segment, begin: int, end: int, fired: Any, stuck: Any) -> tuple[int, int]:
         end = min(end, begin + max(1, len(self.out) // self.most - 1))
         out = [[0] * self.packing.word_count for _ in range((end - begin) * self.most + 1)]
         row, n = self.code.expand(
@@ -132,15 +161,15 @@ class _Search:
     def look(self, rows: Words, first: Any, wanted: Any) -> None:
         """Notes in ``first`` the first row that breaks, or reaches, each wanted property."""
         if self.compiled:
-            self.code.look(0, len(rows), rows, first, wanted, self.c)
+            self.code.look(0, len(rows), rows, first, wanted, self.reduction.matters, self.c)
         else:
-            self.code.look(0, len(rows), rows.tolist(), first, wanted, self.c.tolist())
+            self.code.look(0, len(rows), rows.tolist(), first, wanted, self.reduction.matters, self.c.tolist())
 
     def warm_up(self) -> float:
         """Makes the compiler do its work now; returns the seconds it took."""
         begun = time.perf_counter()
         rows = np.zeros((1, self.packing.word_count), dtype=np.uint64)
-        level = _Level(rows, np.ones(1, dtype=np.int64))
+        level = _Segment(rows, np.ones(1, dtype=np.int64))
         self.expand(level, 0, 0, np.zeros_like(self.fired), np.full(1, -1, dtype=np.int64))
         self.look(rows[:0], np.zeros(len(self.properties), dtype=np.int64), np.zeros(len(self.properties), dtype=np.bool_))
         self.reduction.canonicalise(rows, 0)
@@ -158,105 +187,122 @@ class _Search:
         )
         always = [place for place, item in enumerate(self.properties) if item.expectation == "always" and wanted[place]]
         reached: set[str] = set()
-        states = transitions = 0
-        levels: list[_Level] = []
-        used = 0
+        states = 0
+        levels: list[list[_Segment]] = []
+        pool = _Pool(self.packing.word_count)
+        self.ones = np.ones(1, dtype=np.int64)
 
         def result(verdict: Verdict, complete: bool, broken: str | None = None, run: Run | None = None, reason: str = "") -> Result:
             fired = {action.name: int(count) for action, count in zip(machine.actions, self.fired, strict=True)}
+            unmet = unmet_expectations(machine, self.dropped, fired, frozenset(reached))
             return Result(
-                machine, self.sizes, self.dropped, verdict, complete, states, int(self.fired.sum()), max(len(levels) - 1, 0), time.perf_counter() - begun,
-                compile_seconds, broken, run, reason, fired, frozenset(reached), unmet_expectations(machine, self.dropped, fired, frozenset(reached)),
-                self.reduction.names, used,
+                machine, self.sizes, self.dropped, "vacuous" if complete and unmet and self.only is None else verdict, complete, states,
+                int(self.fired.sum()), max(len(levels) - 1, 0), time.perf_counter() - begun, compile_seconds, broken, run, reason, fired,
+                frozenset(reached), unmet, self.reduction.names, pool.total,
             )  # fmt: skip
 
         def over_budget() -> str:
             if timeout is not None and time.perf_counter() - begun > timeout:
                 return f"stopped after {timeout:g} s"
-            if memory is not None and self.table.nbytes + sum(level.rows.nbytes for level in levels) > memory:
+            if memory is not None and self.table.nbytes + pool.nbytes > memory:
                 return f"stopped at {memory / 2**20:.0f} MiB"
             return ""
 
         rows = self.packing.initial_words(self.reduction.unset)
-        fresh = np.empty_like(rows)
         self.reduction.canonicalise(rows, len(rows))
-        self._make_room(used, len(rows))
-        new = store.insert(rows, len(rows), self.table, fresh, 0)
-        level_rows = fresh[:new].copy()
-        while True:
-            used += len(level_rows)
-            weights = np.ones(len(level_rows), dtype=np.int64)
-            states += self.reduction.weigh(level_rows, weights)
-            levels.append(_Level(level_rows, weights))
+        segments = self._add(pool, rows, len(rows), [])
+        while segments:
+            states += sum(int(segment.weights[: len(segment.rows)].sum()) for segment in segments)
+            levels.append(segments)
             first = np.full(len(self.properties), -1, dtype=np.int64)
-            self.look(level_rows, first, wanted)
+            found: dict[int, Any] = {}
+            for segment in segments:
+                self.look(segment.rows, first, wanted)
+                for place in np.flatnonzero(first >= 0):
+                    found[int(place)] = segment.rows[first[place]].copy()
+                    first[place], wanted[place] = -1, False
             for place in always:
-                if first[place] >= 0:
-                    run = self.run_to(levels, level_rows[first[place]])
-                    return result("violated", False, self.properties[place].name, run)
-            for place, item in enumerate(self.properties):
-                if item.expectation == "sometimes" and first[place] >= 0:
-                    reached.add(item.name)
-                    wanted[place] = False
+                if place in found:
+                    return result("violated", False, self.properties[place].name, self.run_to(levels, found[place]))
+            reached.update(self.properties[place].name for place in found)
             if progress is not None:
-                progress(len(levels) - 1, states, used)
-            stuck = np.full(1, -1, dtype=np.int64)
-            parts: list[Words] = []
-            row = 0
-            while row < len(level_rows):
-                row, n = self.expand(levels[-1], row, min(row + CHUNK_ROWS, len(level_rows)), self.fired, stuck)
-                self.reduction.canonicalise(self.out, n)
-                self._make_room(used + sum(map(len, parts)), n)
-                fresh = np.empty((n, self.packing.word_count), dtype=np.uint64)
-                new = store.insert(self.out, n, self.table, fresh, 0)
-                if new:
-                    parts.append(fresh[:new].copy())
-                if reason := over_budget():
-                    states += sum(self.reduction.weigh(part, np.ones(len(part), dtype=np.int64)) for part in parts)
-                    used += sum(map(len, parts))
-                    return result("unknown", False, reason=reason)
-            if stuck[0] >= 0:
-                run = self.run_to(levels, level_rows[stuck[0]])
-                states += sum(self.reduction.weigh(part, np.ones(len(part), dtype=np.int64)) for part in parts)
-                used += sum(map(len, parts))
-                return result("deadlock", False, None, run)
-            if not parts:
-                break
-            level_rows = np.concatenate(parts)
-        transitions = int(self.fired.sum())
-        assert transitions >= 0
-        fired = {action.name: int(count) for action, count in zip(machine.actions, self.fired, strict=True)}
-        unmet = unmet_expectations(machine, self.dropped, fired, frozenset(reached))
-        return result("vacuous" if unmet and self.only is None else "holds", True)
+                progress(len(levels) - 1, states, pool.total)
+            dead_end: Any = None
+            following: list[_Segment] = []
+            for segment in segments:
+                stuck = np.full(1, -1, dtype=np.int64)
+                row = 0
+                while row < len(segment.rows):
+                    row, n = self.expand(segment, row, min(row + CHUNK_ROWS, len(segment.rows)), self.fired, stuck)
+                    self.reduction.canonicalise(self.out, n)
+                    following = self._add(pool, self.out, n, following)
+                    if reason := over_budget():
+                        states += sum(int(part.weights[: len(part.rows)].sum()) for part in following)
+                        return result("unknown", False, reason=reason)
+                if dead_end is None and stuck[0] >= 0:
+                    dead_end = segment.rows[stuck[0]].copy()
+            if dead_end is not None:
+                states += sum(int(part.weights[: len(part.rows)].sum()) for part in following)
+                return result("deadlock", False, None, self.run_to(levels, dead_end))
+            segments = following
+        return result("holds", True)
+
+    def _add(self, pool: _Pool, rows: Words, count: int, segments: list[_Segment]) -> list[_Segment]:
+        """Puts rows into the set; those that are new become part of the level that ``segments`` makes up."""
+        self._make_room(pool.total, count)
+        pool.make_room(count)
+        before, pool.used = pool.used, store.insert(rows, count, self.table, pool.block, pool.used)
+        new = pool.block[before : pool.used]
+        if not len(new):
+            return segments
+        pool.total += len(new)
+        weights = self._weights(new)
+        last = segments[-1] if segments else None
+        if last is not None and last.rows.base is new.base and len(last.rows) + len(new) <= MOST_SEGMENT_ROWS:
+            start = before - len(last.rows)
+            joined = weights if weights is self.ones else np.concatenate([last.weights, weights])
+            return [*segments[:-1], _Segment(pool.block[start : pool.used], joined)]
+        segments.append(_Segment(new, weights))
+        return segments
+
+    def _weights(self, rows: Words) -> Any:
+        if not self.reduction.symmetric:
+            if len(self.ones) < MOST_SEGMENT_ROWS:
+                self.ones = np.ones(MOST_SEGMENT_ROWS, dtype=np.int64)
+            return self.ones
+        weights = np.ones(len(rows), dtype=np.int64)
+        self.reduction.weigh(rows, weights)
+        return weights
 
     def _make_room(self, used: int, more: int) -> None:
         while (used + more) * 10 > len(self.table) * 6:
-            larger = np.zeros((len(self.table) * 4, self.packing.word_count), dtype=np.uint64)
+            larger = zeroed_memory(len(self.table) * 4, self.packing.word_count)
             store.rehash(self.table, larger)
             self.table = larger
 
     # -- counterexamples: parents are re-derived, not stored
 
-    def run_to(self, levels: list[_Level], goal: Any) -> Run:
+    def run_to(self, levels: list[list[_Segment]], goal: Any) -> Run:
         """A run of the machine itself (nothing zeroed, nothing renamed) that ends in a state for which the row ``goal`` stands."""
         chain = [goal]
-        for level in reversed(levels[:-1]):
-            chain.append(level.rows[self._predecessor(level, chain[-1])])
+        for segments in reversed(levels[:-1]):
+            chain.append(self._predecessor(segments, chain[-1]))
         return self.reduction.concrete_run([tuple(map(int, row)) for row in reversed(chain)], self.dropped)
 
-    def _predecessor(self, level: _Level, goal: Any) -> int:
+    def _predecessor(self, segments: list[_Segment], goal: Any) -> Any:
         ignored, stuck = np.zeros_like(self.fired), np.zeros(1, dtype=np.int64)
-        row = 0
-        while row < len(level.rows):
-            after, n = self.expand(level, row, min(row + CHUNK_ROWS, len(level.rows)), ignored, stuck)
-            self.reduction.canonicalise(self.out, n)
-            if np.any(np.all(self.out[:n] == goal, axis=1)):
-                for single in range(row, after):
-                    _, n = self.expand(level, single, single + 1, ignored, stuck)
-                    self.reduction.canonicalise(self.out, n)
-                    if np.any(np.all(self.out[:n] == goal, axis=1)):
-                        return single
-            row = after
+        for segment in segments:
+            row = 0
+            while row < len(segment.rows):
+                after, n = self.expand(segment, row, min(row + CHUNK_ROWS, len(segment.rows)), ignored, stuck)
+                self.reduction.canonicalise(self.out, n)
+                if np.any(np.all(self.out[:n] == goal, axis=1)):
+                    for single in range(row, after):
+                        _, n = self.expand(segment, single, single + 1, ignored, stuck)
+                        self.reduction.canonicalise(self.out, n)
+                        if np.any(np.all(self.out[:n] == goal, axis=1)):
+                            return segment.rows[single]
+                row = after
         raise AssertionError("a state has no predecessor in the level before it")
 
 
@@ -278,7 +324,7 @@ def code_directory() -> Path:
 
 def load_code(machine: Machine) -> ModuleType:
     """The compiled code of a machine. Only code that is generated here and now runs: a file that says something else is replaced."""
-    head = f"from {store.__name__} import compiled, copy, put, put_counter, start, unpack\n\n\n"
+    head = f"from {store.__name__} import compiled, copy, peek, put, put_counter, start, unpack\n\n\n"
     text = head + source(machine)
     name = "machine_" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     path = code_directory() / f"{name}.py"
@@ -312,13 +358,18 @@ def _interpreted(text: str) -> ModuleType:
         place = c[c[0] + cell]
         out[n][place >> 6] ^= ((c[cell] ^ value) & c[c[1] + cell]) << (place & 63)
 
+    def peek(c: Any, states: Any, row: int, cell: int) -> int:
+        place = c[c[0] + cell]
+        found: int = (states[row][place >> 6] >> (place & 63)) & c[c[1] + cell]
+        return found
+
     def unpack(c: Any, states: Any, row: int) -> None:
         first = len(c) - 4 * c[3]
         for cell in range(first, first + c[3]):
             place, bias = c[c[0] + cell], c[c[2] + cell]
             c[cell] = (((states[row][place >> 6] >> (place & 63)) + bias) & c[c[1] + cell]) - bias
 
-    module.__dict__.update(compiled=lambda function: function, copy=copy, start=start, put=put, put_counter=put, unpack=unpack)
+    module.__dict__.update(compiled=lambda function: function, copy=copy, peek=peek, start=start, put=put, put_counter=put, unpack=unpack)
     exec(compile(text, "<generated>", "exec"), module.__dict__)
     return module
 

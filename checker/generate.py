@@ -273,12 +273,28 @@ def checked_properties(machine: Machine) -> tuple[Property, ...]:
     return machine.properties + range_properties(machine)
 
 
+def _range_checks(machine: Machine, properties: tuple[Property, ...]) -> list[str]:
+    # A count is stored modulo a power of two that is larger than what a step outside its range leads to: below 0 is above the maximum.
+    at = Places(machine)
+    sorts = {sort: place for place, sort in enumerate(machine.sorts)}
+    lines = []
+    for variable, place in zip([v for v in machine.variables if v.kind == "counter"], range(len(machine.properties), len(properties)), strict=True):
+        number = at.variables[variable.name]
+        count = " * ".join(f"c[{at.size + sorts[sort]}]" for sort in variable.per) or "1"
+        lines += [
+            f"        for cell in range(c[{at.base + number}], c[{at.base + number}] + {count}):",
+            f"            if wanted[{place}] and first[{place}] < 0 and peek(c, states, row, cell) > c[{at.maximum + number}]:",
+            f"                first[{place}] = row",
+        ]
+    return lines
+
+
 def source(machine: Machine) -> str:
     """The source of everything about a machine that is compiled."""
     actions, properties = machine.actions, checked_properties(machine)
     parts = [f'"""Generated from the terms of {machine.name}; digest {machine.digest}."""']
     parts += [action_source(machine, place) for place in range(len(actions))]
-    parts += [predicate_source(f"property_{place}", machine, item) for place, item in enumerate(properties)]
+    parts += [predicate_source(f"property_{place}", machine, item) for place, item in enumerate(machine.properties)]
     parts.append(predicate_source("terminal", machine, machine.terminal))
     phase = phase_variable(machine)
     lines = [
@@ -310,15 +326,19 @@ def source(machine: Machine) -> str:
     parts.append("\n".join(lines))
     lines = [
         "@compiled",
-        "def look(begin, end, states, first, wanted, c):",
+        "def look(begin, end, states, first, wanted, matters, c):",
         '    """For each property that is wanted: the first row in which it is false (always) or true (sometimes)."""',
         "    for row in range(begin, end):",
+        *_range_checks(machine, properties),
+        f"        phase = {f'peek(c, states, row, c[{Places(machine).base + Places(machine).variables[phase.name]}])' if phase is not None else 0}",
+        f"        if not matters[phase, {len(machine.properties)}]:",
+        "            continue",
         "        unpack(c, states, row)",
     ]
-    for place, item in enumerate(properties):
+    for place, item in enumerate(machine.properties):
         negation = "not " if item.expectation == "always" else ""
         lines += [
-            f"        if wanted[{place}] and first[{place}] < 0 and {negation}property_{place}(c):",
+            f"        if matters[phase, {place}] and wanted[{place}] and first[{place}] < 0 and {negation}property_{place}(c):",
             f"            first[{place}] = row",
         ]
     parts.append("\n".join(lines))

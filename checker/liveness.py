@@ -37,7 +37,8 @@ NOTHING: frozenset[str] = frozenset()
 class Liveness:
     """For every node that may be reached: the variables that are live there.
 
-    ``unset`` are the variables whose arbitrary first value nobody reads; ``excluded`` the actions that each phase rules out.
+    ``unset`` are the variables whose arbitrary first value nobody reads; ``excluded`` the actions that each phase rules out,
+    ``decided`` the properties that are as they should be in the whole phase.
     """
 
     machine: Machine
@@ -45,6 +46,7 @@ class Liveness:
     live: dict[Node, frozenset[str]]
     unset: frozenset[str]
     excluded: dict[int, frozenset[str]]
+    decided: dict[int, frozenset[str]]
 
     @cached_property
     def live_in_phase(self) -> dict[int, frozenset[str]]:
@@ -378,7 +380,8 @@ class _Analysis:
         )
         phases = range(len(self.phase.literals) if self.phase is not None else 1)
         excluded = {phase: frozenset(a.name for a in self.machine.actions if self._excluded_by_phase(a, phase)) for phase in phases}
-        return Liveness(self.machine, self.block, live, unset, excluded)
+        decided = {phase: self._decided_by_phase(phase) for phase in phases}
+        return Liveness(self.machine, self.block, live, unset, excluded, decided)
 
     def _find_live(
         self, steps: dict[Node, list[tuple[_Edge, tuple[Node, ...]]]], sources: dict[Node, set[Node]], live: dict[Node, frozenset[str]]
@@ -445,6 +448,13 @@ class _Analysis:
             self.known[self.phase.name] = phase
         value, reads = self.value(conjunction(*(c.term for c in action.guard)), {}) if action.guard else (1, NOTHING)
         return value == 0 and not reads
+
+    def _decided_by_phase(self, phase: int) -> frozenset[str]:
+        self.known, self.facts = {}, {}
+        if self.phase is not None:
+            self.known[self.phase.name] = phase
+        wanted = {"always": 1, "sometimes": 0}
+        return frozenset(item.name for item in self.machine.properties if self.value(item.predicate, {}) == (wanted[item.expectation], NOTHING))
 
     @staticmethod
     def _names(action: Action) -> set[str]:

@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Generic, TypeVar, cast
 from unittest import TestCase
@@ -77,8 +76,10 @@ class RandomRun(RuleBasedStateMachine):
         When there are none of these, those that lead to a new state; when there are none of these either, all. Going round in a
         circle shows nothing new, and an action that can always give up would end nearly every run early.
         """
-        new = {name: fresh for name, steps in self.possible.items() if (fresh := [step for step in steps if step.state not in self.visited])}
-        return {name: steps for name, steps in new.items() if name not in self.seldom} or new or self.possible
+        possible = self.possible
+        new = {name: [step for step in steps if step.state not in self.visited] for name, steps in possible.items()}
+        new = {name: steps for name, steps in new.items() if steps}
+        return {name: steps for name, steps in new.items() if name not in self.seldom} or new or possible
 
     def entered(self) -> None:
         """Called for every state of the run, before the properties are looked at."""
@@ -90,12 +91,11 @@ class RandomRun(RuleBasedStateMachine):
         raise Failure(message)
 
 
-@dataclass(frozen=True)
 class _Shown(Generic[T]):
     """A value that Hypothesis prints as people read it."""
 
-    value: T
-    text: str
+    def __init__(self, value: T, text: str) -> None:
+        self.value, self.text = value, text
 
     def __repr__(self) -> str:
         return self.text
@@ -224,7 +224,7 @@ def random_runs(
     steps: int = 50,
     timeout: float | None = None,
 ) -> Result:
-    """At most ``runs`` random runs of at most ``steps`` steps, for ``timeout`` seconds at most; the same seed, the same runs.
+    """About ``runs`` random runs of at most ``steps`` steps, for ``timeout`` seconds at most; the same seed, the same runs.
 
     What fails is shrunk (as far as the time allows), and the reference runs the result again. Otherwise the verdict is unknown.
     ``states`` counts the distinct states seen, ``transitions`` the steps taken, shrinking included. Raises ValueError for sizes
@@ -263,7 +263,8 @@ def random_runs(
 
     try:
         with _quiet_and_tidy():
-            run_state_machine_as_test(hypothesis.seed(seed)(Watched), settings=hypothesis.settings(_settings(runs, steps), verbosity=Verbosity.quiet))
+            quiet = hypothesis.settings(_settings(runs, steps), verbosity=Verbosity.quiet)
+            run_state_machine_as_test(hypothesis.seed(seed)(Watched), settings=quiet)
     except OutOfTime:
         ended = "timed out, "
     except Failure:

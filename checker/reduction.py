@@ -22,7 +22,8 @@ class Reduction:
     """What is done to every row before it is looked up, as arrays for the compiled code.
 
     ``dead_blocks[phase, control]`` are the bits of a block that nobody will read; ``dead_rest[phase]`` those outside the blocks.
-    ``may[phase, action]`` is false where the phase alone rules an action out (no reduction, only a short cut).
+    ``may[phase, action]`` is false where the phase alone rules an action out, ``matters[phase, property]`` where it alone decides that a property
+    is as it should be; the last column says whether any matters. These two are no reduction, only a short cut.
     """
 
     packing: Packing
@@ -33,6 +34,7 @@ class Reduction:
     dead_rest: Words
     control_bits: int
     may: Any
+    matters: Any
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -205,4 +207,9 @@ def make_reduction(packing: Packing, liveness: Liveness, *, plain: bool) -> Redu
     may = np.ones((phases, len(packing.layout.machine.actions)), dtype=np.bool_)
     for place, names in liveness.excluded.items():
         may[place] = [action.name not in names for action in packing.layout.machine.actions]
-    return Reduction(packing, symmetric, zeroed, liveness.unset, dead_blocks, dead_rest, control_bits, may)
+    properties = packing.layout.machine.properties
+    matters = np.ones((phases, len(properties) + 1), dtype=np.bool_)
+    for place, names in liveness.decided.items():
+        matters[place, :-1] = [item.name not in names for item in properties]  # the ranges of Counters are looked at in every row
+        matters[place, -1] = matters[place, :-1].any()
+    return Reduction(packing, symmetric, zeroed, liveness.unset, dead_blocks, dead_rest, control_bits, may, matters)

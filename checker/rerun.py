@@ -22,7 +22,8 @@ def rerun(layout: Layout, dropped: frozenset[str], initial: State, choices: Iter
         only = None if variable.initial is None else layout.encode(variable, variable.initial)
         if not (0 <= number < variable.domain(layout.sizes) if only is None else number == only):
             raise Disagreement(f"{layout.machine.name} cannot begin with {variable.name} at {number}")
-    state, steps = initial, []
+    state = initial
+    steps: list[Step] = []
     for name, arguments in choices:
         stepper = Stepper(layout.machine.action(name), layout, dropped)
         refusing = stepper.false_conjuncts(state, arguments)

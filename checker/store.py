@@ -38,6 +38,13 @@ def unpack(c: Any, states: Any, row: int) -> None:
 
 
 @compiled
+def peek(c: Any, states: Any, row: int, cell: int) -> int:
+    """The value of one cell of a row, which is no count."""
+    place = c[c[0] + cell]
+    return np.int64((states[row, place >> 6] >> np.uint64(place & 63)) & np.uint64(c[c[1] + cell]))
+
+
+@compiled
 def copy(out: Any, n: int, states: Any, row: int) -> None:
     """Copies one row."""
     for place in range(states.shape[1]):
@@ -158,20 +165,31 @@ def weigh(
 
 
 @compiled
+def _high_bits(capacity: int) -> np.uint64:
+    # A row's home is given by the highest bits of its hash: so a larger table is filled in the order of the smaller one.
+    shift = 64
+    while capacity > 1:
+        capacity >>= 1
+        shift -= 1
+    return np.uint64(shift)
+
+
+@compiled
 def insert(rows: Any, count: int, table: Any, fresh: Any, used: int) -> int:
     """Adds rows to the set ``table``; those that are new are appended to ``fresh`` from ``used``. Returns the new ``used``."""
     width = rows.shape[1]
     last = width - 1
     capacity_mask = np.uint64(len(table) - 1)
+    high = _high_bits(len(table))
     occupied = np.uint64(1 << 63)
     homes = np.empty(count, dtype=np.uint64)
     for place in range(count):
         h = np.uint64(0)
         for k in range(width):
             h = (h ^ rows[place, k]) * np.uint64(0x9E3779B97F4A7C15)
-            h ^= h >> np.uint64(29)
+            h ^= h >> np.uint64(32)
         h *= np.uint64(0xBF58476D1CE4E5B9)
-        homes[place] = (h ^ (h >> np.uint64(32))) & capacity_mask
+        homes[place] = h >> high
     for place in range(count):
         at = homes[place]
         while True:
@@ -198,6 +216,7 @@ def rehash(old: Any, new: Any) -> None:
     last = width - 1
     occupied = np.uint64(1 << 63)
     capacity_mask = np.uint64(len(new) - 1)
+    high = _high_bits(len(new))
     for place in range(len(old)):
         if old[place, last] & occupied != 0:
             h = np.uint64(0)
@@ -206,9 +225,9 @@ def rehash(old: Any, new: Any) -> None:
                 if k == last:
                     value ^= occupied
                 h = (h ^ value) * np.uint64(0x9E3779B97F4A7C15)
-                h ^= h >> np.uint64(29)
+                h ^= h >> np.uint64(32)
             h *= np.uint64(0xBF58476D1CE4E5B9)
-            at = (h ^ (h >> np.uint64(32))) & capacity_mask
+            at = h >> high
             while new[at, last] & occupied != 0:
                 at = (at + np.uint64(1)) & capacity_mask
             for k in range(width):

@@ -155,4 +155,6 @@ def choice(condition: Expression, then: Expression, otherwise: Expression) -> Ex
     return z3.If(condition, then, otherwise)
 
 
-__all__ = ["Bound", "Encoding", "Expression", "cell_after", "choice", "conjunction", "disjunction", "equality", "guard", "negation", "translate"]
+__all__ = [
+    "Bound", "Encoding", "Expression", "cell_after", "choice", "conjunction", "disjunction", "equality", "guard", "negation", "translate",
+]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
 from .errors import DesignError, caller_position
 from .machine import Extent
-from .terms import Boolean, Content, Index, Number, Symbol, Term, check_index, coerce_like
+from .terms import Boolean, Content, Index, NoValue, Number, Symbol, Term, checked_indices, coerce_like, is_sort
 
 if TYPE_CHECKING:
     from typing import Self
@@ -29,14 +29,22 @@ class Arbitrary:
 arbitrary: Final = Arbitrary()
 
 
-class Declared:
-    """Something that a class declares and the recording knows by name."""
+NOT_A_SORT: Final = "give Page, Cpu, Device or your own subclass of Index"
+
+
+class Declared(NoValue):
+    """Something that a class declares and the recording knows by name. ``where`` is the line of the declaration."""
 
     name: str = ""
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
         self.where = caller_position()
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = self.name or name  # the first name stays: a second one is refused when the class is made
+
+    def _refusal(self) -> DesignError:
+        return DesignError(f"{self.name or 'a declaration'} is read from the class, where it has no value", f"write self.{self.name or 'name'}")
 
 
 class VariableDeclaration(Declared):
@@ -51,38 +59,52 @@ class VariableDeclaration(Declared):
         literals: tuple[str, ...] = (),
         maximum: Extent | None = None,
     ) -> None:
+        super().__init__()
         if len(per) > 2:
             raise DesignError("an array over more than two sorts", "use one or two index sorts")
         for sort in per:
-            if not (isinstance(sort, type) and issubclass(sort, Index)):
-                raise DesignError("'per' holds something that is not an index sort", "give Page, Cpu, Device or your own subclass of Index")
-        if isinstance(initial, str) and initial not in literals:
-            raise DesignError(f"unknown initial literal {initial!r}", f"this Choice has {', '.join(map(repr, literals))}")
+            if not is_sort(sort):
+                raise DesignError("'per' holds something that is not an index sort", NOT_A_SORT)
         self.kind, self.per, self.ghost, self.literals, self.maximum = kind, per, ghost, literals, maximum
+        self._check_initial(initial)
         self.initial = None if isinstance(initial, Arbitrary) else initial
 
-    def read(self, recording: Any, indices: tuple[Term, ...]) -> Term:
-        """The term for a read of this variable, noted by the recording."""
-        recording.note_read(self)
-        return self.read_silently(indices)
+    def _check_initial(self, initial: object) -> None:
+        if isinstance(initial, Arbitrary):
+            return
+        if self.kind == "choice" and initial not in self.literals:
+            raise DesignError(f"unknown initial literal {initial!r}", f"this Choice has {', '.join(map(repr, self.literals))}")
+        if self.kind == "flag" and not isinstance(initial, bool):
+            raise DesignError(f"a Flag is {initial!r} initially", "give True, False or arbitrary")
+        if self.kind == "counter":
+            extent = self.maximum
+            above = isinstance(initial, int) and extent is not None and extent.sort is None and initial > extent.offset
+            if isinstance(initial, bool) or not isinstance(initial, int) or initial < 0 or above:
+                raise DesignError(f"a Counter up to {extent} is {initial!r} initially", "give a whole number within its range, or arbitrary")
 
-    def read_silently(self, indices: tuple[Term, ...]) -> Term:
-        """The term for a read, without noting it: for its sort only."""
+    def read(self, design: Any, indices: tuple[Term, ...]) -> Term:
+        """The term for a read of this variable, noted by the recording that ``design`` stands for."""
+        design._recording.note_read(self)
+        return self.term(indices)
+
+    def term(self, indices: tuple[Term, ...]) -> Term:
+        """The term for a read, without noting it."""
         kinds: dict[str, type[Term]] = {"flag": Boolean, "choice": Symbol, "counter": Number, "content": Content}
         return kinds[self.kind]("read", self.name, indices, self.literals)
 
-    def checked_indices(self, key: object) -> tuple[Index, ...]:
-        """The indices of ``x[key]`` after a check of their number and sorts."""
-        indices = key if isinstance(key, tuple) else (key,)
-        if len(indices) != len(self.per):
-            raise DesignError(f"{self.name} has {len(self.per)} indices, {len(indices)} given", f"index it by {_names(self.per)}")
-        for index, sort in zip(indices, self.per, strict=True):
-            check_index(index, sort, self.name)
-        return cast(tuple[Index, ...], indices)
+    def coerced(self, value: object, indices: tuple[Term, ...]) -> Term:
+        """A value as a term of this variable's sort; refuses what has another sort."""
+        model = self.term(indices)
+        model.used = True
+        return coerce_like(value, model)
 
-
-def _names(sorts: tuple[type[Index], ...]) -> str:
-    return ", ".join(sort.__name__ for sort in sorts)
+    def more_literals(self, literals: tuple[str, ...]) -> tuple[str, ...]:
+        """The literals of this Choice and more of them."""
+        if self.kind != "choice":
+            raise DesignError(f"{self.name} is no Choice, and only a Choice can be extended", "declare a new variable")
+        if not literals:
+            raise DesignError(f"{self.name} is extended by nothing", "name the new literals")
+        return checked_literals(self.literals + literals)
 
 
 class Scalar(VariableDeclaration, Generic[V, L]):
@@ -96,28 +118,32 @@ class Scalar(VariableDeclaration, Generic[V, L]):
         return self if instance is None else self.read(instance, ())
 
     def __set__(self, instance: Any, value: V | L) -> None:
-        instance.note_write(self, (), coerce_like(value, self.read_silently(())))
+        instance._recording.note_write(self, (), self.coerced(value, ()))
 
     def extended(self, *literals: str) -> Self:
         """This Choice with more literals, for a subclass that adds phases."""
-        if self.kind != "choice":
-            raise DesignError("only a Choice can be extended", "declare a new variable")
-        return type(self)(self.kind, self.per, cast(str, self.initial), self.ghost, self.literals + literals)
+        more = self.more_literals(literals)
+        return type(self)(self.kind, self.per, arbitrary if self.initial is None else self.initial, self.ghost, more)
 
 
-class Cells(Generic[K, V, L]):
+class Cells(NoValue, Generic[K, V, L]):
     """An array variable inside an action: ``cells[page]`` reads, ``cells[page] = value`` writes."""
 
-    def __init__(self, declaration: Array[K, V, L], recording: Any) -> None:
-        self.declaration, self.recording = declaration, recording
+    def __init__(self, declaration: Array[K, V, L], design: Any) -> None:
+        self.declaration, self.design = declaration, design
 
     def __getitem__(self, key: K) -> V:
-        return cast(V, self.declaration.read(self.recording, self.declaration.checked_indices(key)))
+        declaration = self.declaration
+        return cast(V, declaration.read(self.design, checked_indices(key, declaration.per, declaration.name)))
 
     def __setitem__(self, key: K, value: V | L) -> None:
         declaration = self.declaration
-        indices = declaration.checked_indices(key)
-        self.recording.note_write(declaration, indices, coerce_like(value, declaration.read_silently(indices)))
+        indices = checked_indices(key, declaration.per, declaration.name)
+        self.design._recording.note_write(declaration, indices, declaration.coerced(value, indices))
+
+    def _refusal(self) -> DesignError:
+        name, sorts = self.declaration.name, ", ".join(sort.__name__.lower() for sort in self.declaration.per)
+        return DesignError(f"the array {name} is used without an index", f"write {name}[{sorts}], inside every(...) or some(...) for all of it")
 
 
 class Array(VariableDeclaration, Generic[K, V, L]):
@@ -135,9 +161,8 @@ class Array(VariableDeclaration, Generic[K, V, L]):
 
     def extended(self, *literals: str) -> Self:
         """This Choice with more literals, for a subclass that adds states."""
-        if self.kind != "choice":
-            raise DesignError("only a Choice can be extended", "declare a new variable")
-        return type(self)(self.kind, self.per, cast(str, self.initial), self.ghost, self.literals + literals)
+        more = self.more_literals(literals)
+        return type(self)(self.kind, self.per, arbitrary if self.initial is None else self.initial, self.ghost, more)
 
 
 @overload
@@ -161,18 +186,30 @@ def Choice(
 ) -> Array[tuple[I, J], Symbol, str]: ...
 def Choice(*literals: str, per: Any = None, initial: str | Arbitrary | None = None, ghost: bool = False) -> Any:
     """One of the literals; initially the first, unless said otherwise."""
-    if len(literals) < 2 or len(set(literals)) != len(literals):
-        raise DesignError("a Choice needs at least two literals, all different", "name them")
+    checked_literals(literals)
     return _variable("choice", per, literals[0] if initial is None else initial, ghost, literals=literals)
+
+
+def checked_literals(literals: tuple[str, ...]) -> tuple[str, ...]:
+    """The literals of a Choice; refuses what cannot be told apart."""
+    if len(literals) < 2 or len(set(literals)) != len(literals) or not all(isinstance(literal, str) for literal in literals):
+        raise DesignError("a Choice needs at least two literals, all different texts", "name them")
+    return literals
 
 
 @overload
 def Counter(maximum: int | Extent, *, initial: int | Arbitrary = ..., ghost: bool = ...) -> Scalar[Number, int]: ...
 @overload
 def Counter(maximum: int | Extent, *, per: type[I], initial: int | Arbitrary = ..., ghost: bool = ...) -> Array[I, Number, int]: ...
+@overload
+def Counter(
+    maximum: int | Extent, *, per: tuple[type[I], type[J]], initial: int | Arbitrary = ..., ghost: bool = ...
+) -> Array[tuple[I, J], Number, int]: ...
 def Counter(maximum: int | Extent, *, per: Any = None, initial: int | Arbitrary = 0, ghost: bool = False) -> Any:
     """A whole number from 0 to ``maximum``. A step that leads outside is a violation that every engine reports."""
-    extent = maximum if isinstance(maximum, Extent) else Extent(None, 0, maximum)
+    extent = extent_of(maximum)
+    if extent is None:
+        raise DesignError(f"a Counter up to {maximum!r}", "give a whole number above 0, or one made with number_of(...)")
     return _variable("counter", per, initial, ghost, maximum=extent)
 
 
@@ -187,6 +224,13 @@ def Contents(*, per: Any = None, ghost: bool = False) -> Any:
     return _variable("content", per, arbitrary, ghost)
 
 
+def extent_of(maximum: object) -> Extent | None:
+    """The largest value of a Counter or of a Number that a step chooses; None if this cannot be one."""
+    if isinstance(maximum, int) and not isinstance(maximum, bool) and maximum > 0:
+        return Extent(None, 0, maximum)
+    return maximum if isinstance(maximum, Extent) else None
+
+
 def _variable(kind: str, per: Any, initial: Any, ghost: bool, *, literals: tuple[str, ...] = (), maximum: Extent | None = None) -> Any:
     sorts: tuple[type[Index], ...] = () if per is None else per if isinstance(per, tuple) else (per,)
     make = Array if sorts else Scalar
@@ -197,8 +241,9 @@ class Constant(Declared, Generic[I]):
     """A named index: the boot CPU, the disk that takes the image. Two constants of one sort are different indices."""
 
     def __init__(self, sort: type[I]) -> None:
-        if not (isinstance(sort, type) and issubclass(sort, Index)):
-            raise DesignError("a Constant of something that is not an index sort", "give Page, Cpu, Device or your own subclass of Index")
+        super().__init__()
+        if not is_sort(sort):
+            raise DesignError("a Constant of something that is not an index sort", NOT_A_SORT)
         self.sort = sort
 
     @overload
@@ -220,8 +265,11 @@ class Assumption(Declared):
     """
 
     def __init__(self, title: str, *, protects: str | tuple[str, ...]) -> None:
+        super().__init__()
+        if not title or not protects:
+            raise DesignError("an Assumption without a sentence, or without a property that it protects", "give both")
         self.title = title
-        self.protects = (protects,) if isinstance(protects, str) else protects
+        self.protects = (protects,) if isinstance(protects, str) else tuple(protects)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...

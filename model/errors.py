@@ -18,9 +18,14 @@ class DesignError(Exception):
 def caller_frame() -> FrameType:
     """The innermost frame outside the files that implement the language: the line its user wrote."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "") in _LANGUAGE_MODULES:
+    while frame is not None and is_language(frame):
         frame = frame.f_back
     return frame if frame is not None else sys._getframe(1)
+
+
+def is_language(frame: FrameType) -> bool:
+    """Whether the frame runs code of the language itself."""
+    return frame.f_globals.get("__name__", "") in _LANGUAGE_MODULES
 
 
 def caller_position() -> tuple[str, int]:
@@ -29,4 +34,4 @@ def caller_position() -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
-_LANGUAGE_MODULES = frozenset(f"{__package__}.{name}" for name in ("errors", "terms", "declarations", "recording"))
+_LANGUAGE_MODULES = frozenset(f"{__package__}.{name}" for name in ("errors", "terms", "declarations", "recording", "source"))

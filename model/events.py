@@ -54,8 +54,9 @@ class Meaning:
 class EventMapping:
     """The meaning of every kind of event, and the actions that may happen although no recorder ever sees them.
 
-    ``over_all_pages`` has the meaning of an event that names no page although others of its kind do. An action that no kind stands for and that is not ``unseen`` does not happen in a recorded run; ``unseen_with_devices`` may
-    happen if the run's header says that there are devices.
+    ``over_all_pages`` has the meaning of an event that names no page although others of its kind do. An action that no kind stands
+    for and that is not ``unseen`` does not happen in a recorded run; those ``unseen_with_devices`` may happen if the run's header
+    says that there are devices.
     """
 
     kinds: Mapping[str, Meaning]

@@ -23,17 +23,25 @@ class Extent:
         return (self.factor * sizes.count(self.sort) if self.sort is not None else 0) + self.offset
 
     def __mul__(self, factor: int) -> Extent:
+        if not isinstance(factor, int):
+            return NotImplemented
         return Extent(self.sort, self.factor * factor, self.offset * factor)
 
     def __add__(self, offset: int) -> Extent:
+        if not isinstance(offset, int):
+            return NotImplemented
         return Extent(self.sort, self.factor, self.offset + offset)
+
+    def __sub__(self, offset: int) -> Extent:
+        return self + -offset
 
     __rmul__, __radd__ = __mul__, __add__
 
     def __str__(self) -> str:
         if self.sort is None:
             return str(self.offset)
-        return (f"{self.factor} * " if self.factor != 1 else "") + self.sort.plural + (f" + {self.offset}" if self.offset else "")
+        sign = "-" if self.offset < 0 else "+"
+        return (f"{self.factor} * " if self.factor != 1 else "") + self.sort.plural + (f" {sign} {abs(self.offset)}" if self.offset else "")
 
 
 def number_of(sort: type[Index]) -> Extent:
@@ -156,11 +164,8 @@ class Action:
 
     def needs_dropped(self) -> tuple[str, ...]:
         """The assumptions that disable this action altogether while they are held."""
-        return tuple(
-            str(conjunct.term.args[0].payload)
-            for conjunct in self.guard
-            if conjunct.term.op == "not" and conjunct.term.args[0].op == "assumption"
-        )
+        parts = [part for conjunct in self.guard for part in (conjunct.term.args if conjunct.term.op == "and" else (conjunct.term,))]
+        return tuple(str(part.args[0].payload) for part in parts if part.op == "not" and part.args[0].op == "assumption")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,18 +8,19 @@ a :class:`_Recording` for the new class, whose variables read as terms. It calls
 
 from __future__ import annotations
 
-import ast
+import difflib
 import inspect
-import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import FunctionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from .declarations import Array, Assumption, Constant, Declared, Scalar, VariableDeclaration
-from .errors import DesignError, caller_frame, caller_position
+from .declarations import Array, Assumption, Cells, Constant, Declared, Scalar, VariableDeclaration, extent_of
+from .errors import DesignError, caller_frame, caller_position, is_language
 from .machine import Action, Conjunct, Machine, Parameter, Property, Update, Variable
 from .machine import Assumption as RecordedAssumption
-from .terms import Boolean, Content, Each, Index, Number, Term, boolean, built_booleans, coerce_like, each_parts, text, walk
+from .source import argument_sources, check_source, definition_line
+from .terms import Boolean, Content, Each, Index, Number, Symbol, Term, bind, boolean, built_terms, each_parts, escaped, inside_lambda, is_sort, text, walk
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,23 +56,28 @@ def require(*conditions: Boolean | bool) -> None:
     recording = _recording_action("require(...)")
     if not conditions:
         raise DesignError("require() without a condition", "give at least one, or delete the call")
-    sources, (file, line) = _argument_sources(len(conditions)), caller_position()
-    for condition, source in zip(conditions, sources, strict=True):
-        recording.guard.append(Conjunct(boolean(condition), source or text(boolean(condition)), file, line))
+    frame = caller_frame()
+    for condition, (source, line) in zip(conditions, argument_sources(frame, len(conditions)), strict=True):
+        term = boolean(condition)
+        recording.guard.append(Conjunct(term, source or text(term), frame.f_code.co_filename, line))
 
 
-def assign_every(cells: Any, value: Callable[..., Term | bool | str | int]) -> None:
+def assign_every(cells: Cells[Any, Any, Any], value: Callable[..., Term | bool | str | int]) -> None:
     """Assigns a whole array at once: ``assign_every(self.snapshot, lambda page: self.memory[page])``."""
     recording = _recording_action("assign_every(...)")
+    if not isinstance(cells, Cells):
+        raise DesignError("assign_every(...) of something that is not an array variable", "assign it with =")
     declaration = cells.declaration
-    binders = tuple(sort("parameter", f"{sort.__name__.lower()}'whole{place}") for place, sort in enumerate(declaration.per))
-    model = declaration.read_silently(binders)
-    recording.note_write(declaration, binders, coerce_like(value(*binders), model), binders)
+    binders, assigned = bind(declaration.per, lambda *indices: declaration.coerced(value(*indices), indices), mark="whole")
+    recording.note_write(declaration, binders, assigned, binders)
 
 
 def machine_of(design: type[Design]) -> Machine:
     """The recorded machine of a design class."""
-    return cast(Machine, design.__dict__["_machine"])
+    machine = vars(design).get("_machine")
+    if not isinstance(machine, Machine):
+        raise DesignError(f"{design.__name__} is no design", "make a subclass of Design")
+    return machine
 
 
 # ---------------------------------------------------------------- the recording
@@ -80,11 +86,28 @@ def machine_of(design: type[Design]) -> Machine:
 class _Recording:
     """What one action (or property) says, while its body runs."""
 
-    def __init__(self, what: str) -> None:
-        self.what = what
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind, self.what = kind, f"{'action' if kind == 'action' else 'property'} {name}"
         self.guard: list[Conjunct] = []
         self.updates: list[tuple[Update, tuple[str, int]]] = []
-        self.written: dict[str, tuple[str, int]] = {}
+        self.written: set[str] = set()
+        self.built: list[tuple[Term, tuple[str, int]]] = []
+
+    def run(self, cls: type, method: Callable[..., Any], arguments: Iterable[object]) -> object:
+        """Calls the method with an object that stands for ``self``; what goes wrong in it is said with the line at which it did."""
+        instance: Any = object.__new__(cls)
+        object.__setattr__(instance, "_recording", self)
+        with _set(_current, self), _set(built_terms, self.built):
+            try:
+                return method(instance, *arguments)
+            except DesignError:
+                raise
+            except Exception as problem:
+                where = _deepest_line(problem) or _position(method)
+                words = " ".join(str(problem).split())
+                raise DesignError(
+                    f"{self.what} cannot be recorded: {type(problem).__name__}: {words}", "its body runs once, on terms instead of values", where=where
+                ) from problem
 
     def note_read(self, declaration: VariableDeclaration) -> None:
         if declaration.name in self.written:
@@ -94,52 +117,66 @@ class _Recording:
             )
 
     def note_write(self, declaration: VariableDeclaration, indices: tuple[Index, ...], value: Term, binders: tuple[Index, ...] = ()) -> None:
-        if self.what.startswith("property"):
+        if self.kind != "action":
             raise DesignError(f"{self.what} assigns {declaration.name}", "a property only looks")
+        if inside_lambda.get():
+            raise DesignError(f"{declaration.name} is assigned inside a lambda", "every(...) only looks; use assign_every(...) for a whole array")
         for other, _ in self.updates:
             if other.variable != declaration.name:
                 continue
             if binders or other.binders or [i.key for i in other.indices] == [i.key for i in indices]:
                 raise DesignError(f"{declaration.name} is written twice in {self.what}", "write each cell once (an inherited action's writes count)")
-        where = caller_position()
-        self.written.setdefault(declaration.name, where)
-        self.updates.append((Update(declaration.name, indices, value, binders), where))
+        for index in indices:
+            index.used = True
+        self.written.add(declaration.name)
+        self.updates.append((Update(declaration.name, indices, value, binders), caller_position()))
 
 
 def _recording_action(what: str) -> _Recording:
     recording = _current.get()
-    if recording is None or recording.what.startswith("property"):
+    if recording is None or recording.kind != "action":
         raise DesignError(f"{what} outside an action", "call it in the body of an @action")
+    if inside_lambda.get():
+        raise DesignError(f"{what} inside a lambda", "every(...), some(...) and assign_every(...) only look: call it outside, around them")
     return recording
 
 
-def _make_self(cls: type, recording: _Recording) -> Any:
-    # The object that stands for "self" while a body runs: variables are descriptors and ask it to note reads and writes.
-    instance = object.__new__(cls)
-    object.__setattr__(instance, "note_read", recording.note_read)
-    object.__setattr__(instance, "note_write", recording.note_write)
-    return instance
+def _deepest_line(problem: BaseException) -> tuple[str, int] | None:
+    found, trace = None, problem.__traceback__
+    while trace is not None:
+        if not is_language(trace.tb_frame):
+            found = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+    return found
+
+
+def _position(method: Callable[..., Any]) -> tuple[str, int]:
+    code = inspect.unwrap(method).__code__
+    return code.co_filename, definition_line(code)
 
 
 def _record(cls: type[Design]) -> Machine:
-    where = (inspect.getsourcefile(cls) or "?", caller_position()[1])
+    where = caller_position()
     declared = _declared(cls)
+    ghosts = {d.name for d in declared if isinstance(d, VariableDeclaration) and d.ghost}
     variables = tuple(
         Variable(d.name, d.kind, d.per, d.literals, d.maximum, d.initial, d.ghost, "") for d in declared if isinstance(d, VariableDeclaration)
     )
     constants = tuple((d.name, d.sort) for d in declared if isinstance(d, Constant))
     assumptions = tuple(RecordedAssumption(d.name, d.title, d.protects) for d in declared if isinstance(d, Assumption))
-    actions = tuple(_record_action(cls, name) for name in _marked(cls, "action"))
+    actions = tuple(_record_action(cls, name, ghosts) for name in _marked(cls, "action"))
     properties = tuple(
         _record_property(cls, name, expectation) for expectation in ("always", "sometimes") for name in _marked(cls, expectation)
     )
-    ends = [_record_property(cls, name, "terminal").predicate for name in _marked(cls, "terminal")]
+    ends = [_record_property(cls, name, "terminal") for name in _marked(cls, "terminal")]
     if len(ends) > 1:
-        raise DesignError("two @terminal predicates", "join them with |", where=where)
+        raise DesignError("two @terminal predicates", "join them with |", where=(ends[1].file, ends[1].line))
+    for end in ends:
+        _check_no_ghost(end.predicate, ghosts, "the terminal predicate", (end.file, end.line))
     machine = Machine(
         name=cls.__name__,
-        title=_first_sentence(cls.__doc__ or cls.__name__),
-        doc=inspect.cleandoc(cls.__doc__ or ""),
+        title=_first_sentence(cls.__dict__.get("__doc__") or cls.__name__),
+        doc=inspect.cleandoc(cls.__dict__.get("__doc__") or ""),
         file=where[0],
         line=where[1],
         variables=variables,
@@ -147,145 +184,175 @@ def _record(cls: type[Design]) -> Machine:
         assumptions=assumptions,
         actions=actions,
         properties=properties,
-        terminal=ends[0] if ends else Boolean("literal", False),
+        terminal=ends[0].predicate if ends else Boolean("literal", False),
     )
     _check_machine(machine, declared)
     return machine
 
 
-def _record_action(cls: type, name: str) -> Action:
-    method = inspect.unwrap(getattr(cls, name))
-    file, line = method.__code__.co_filename, method.__code__.co_firstlineno
-    recording = _Recording(f"action {name}")
-    hints = get_type_hints(method, include_extras=True)
-    parameters: list[Parameter] = []
-    arguments: list[Any] = []
-    for parameter in list(inspect.signature(method).parameters)[1:]:
-        annotation = hints.get(parameter)
-        if get_origin(annotation) is Each:
-            per, value = each_parts(annotation)
-            parameters.append(Parameter(parameter, value, per))
-            arguments.append(Each(parameter, per, value))
-        elif get_origin(annotation) is Annotated and get_args(annotation)[0] is Number:
-            parameters.append(Parameter(parameter, Number, (), get_args(annotation)[1]))
-            arguments.append(Number("parameter", parameter))
-        elif isinstance(annotation, type) and (issubclass(annotation, Index) or annotation in (Content, Boolean)):
-            parameters.append(Parameter(parameter, annotation))
-            arguments.append(annotation("parameter", parameter))
-        else:
-            raise DesignError(
-                f"parameter {parameter!r} of action {name} has no sort", "annotate it with Page, Cpu, Content, Boolean, Each[...], Annotated[Number, number_of(...)] or a sort of yours", where=(file, line)
-            )
-    built: list[tuple[Boolean, tuple[str, int]]] = []
-    with _set(_current, recording), _set(built_booleans, built):
-        method(_make_self(cls, recording), *arguments)
+def _record_action(cls: type, name: str, ghosts: set[str]) -> Action:
+    method = getattr(cls, name)
+    where = _position(method)
+    recording = _Recording("action", name)
+    parameters = tuple(_parameters(method, name, where))
+    result = recording.run(cls, method, [_argument(parameter) for parameter in parameters])
+    if result is not None:
+        raise DesignError(f"action {name} returns something", "write require(...) for a condition; an action has no result", where=where)
     updates = tuple(update for update, _ in recording.updates)
-    result = Action(name, inspect.cleandoc(method.__doc__ or ""), tuple(parameters), tuple(recording.guard), updates, file, line)
-    _check_unused(built, [c.term for c in result.guard] + [t for u in updates for t in (*u.indices, u.value)], f"action {name}")
-    _check_distinct_cells(recording, result)
-    _check_false(result)
-    return result
+    recorded = Action(name, inspect.cleandoc(method.__doc__ or ""), parameters, tuple(recording.guard), updates, *where)
+    if not updates:
+        raise DesignError(f"action {name} changes nothing", "assign something, or delete it", where=where)
+    _check_terms(recording)
+    _check_distinct_cells(recording, recorded)
+    _check_false(recorded)
+    _check_ghosts_and_assumptions(recording, name, ghosts)
+    return recorded
+
+
+def _parameters(method: Callable[..., Any], action_name: str, where: tuple[str, int]) -> Iterator[Parameter]:
+    signature = list(inspect.signature(method).parameters.values())[1:]
+    try:
+        hints = get_type_hints(inspect.unwrap(method), include_extras=True)
+    except Exception as problem:
+        raise DesignError(
+            f"an annotation of action {action_name} means nothing: {problem}", "define or import the sort at the top of the file", where=where
+        ) from problem
+    for parameter in signature:
+        name, annotation = parameter.name, hints.get(parameter.name)
+        if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD or parameter.default is not inspect.Parameter.empty:
+            raise DesignError(
+                f"parameter {name!r} of action {action_name} is no plain one", "an action's parameters are chosen freely: no default, no *, no /", where=where
+            )
+        if "__" in name:
+            raise DesignError(f"parameter {name!r} of action {action_name} has two underscores in a row", "give it another name", where=where)
+        origin = get_origin(annotation)
+        maximum = extent_of(get_args(annotation)[1]) if origin is Annotated and get_args(annotation)[0] is Number else None
+        if maximum is not None:
+            yield Parameter(name, Number, (), maximum)
+        elif annotation in (Content, Boolean) or is_sort(annotation):
+            yield Parameter(name, cast(type[Term], annotation))
+        else:
+            try:
+                per, value = each_parts(annotation) if origin is Each else ((), None)
+            except TypeError:
+                value = None
+            if value is None:
+                raise DesignError(
+                    f"parameter {name!r} of action {action_name} has no sort",
+                    "annotate it with Page, Cpu, Content, Boolean, Each[...], Annotated[Number, number_of(...)] or a sort of yours",
+                    where=where,
+                )
+            yield Parameter(name, value, per)
+
+
+def _argument(parameter: Parameter) -> object:
+    if parameter.per:
+        return Each(parameter.name, parameter.per, parameter.sort)
+    return parameter.sort("parameter", parameter.name)
 
 
 def _record_property(cls: type, name: str, expectation: str) -> Property:
-    method = inspect.unwrap(getattr(cls, name))
-    recording = _Recording(f"property {name}")
-    built: list[tuple[Boolean, tuple[str, int]]] = []
-    with _set(_current, recording), _set(built_booleans, built):
-        predicate = boolean(method(_make_self(cls, recording)))
-    _check_unused(built, [predicate], f"property {name}")
-    where = (method.__code__.co_filename, method.__code__.co_firstlineno)
-    if expectation != "terminal" and not method.__doc__:
-        raise DesignError(f"property {name} has no docstring", "say in a sentence what it expects: it is printed when it fails", where=where)
+    method = getattr(cls, name)
+    where = _position(method)
+    if len(inspect.signature(method).parameters) != 1:
+        raise DesignError(f"property {name} has parameters", "a property has only self: use every(...) or some(...)", where=where)
+    recording = _Recording(expectation, name)
+    result = recording.run(cls, method, ())
+    if not isinstance(result, (Boolean, bool)):
+        raise DesignError(f"property {name} returns no Boolean", "return what it expects", where=where)
+    with _set(built_terms, recording.built):
+        predicate = boolean(result)
+    _check_terms(recording, (predicate, where))
+    if expectation != "terminal":
+        if not method.__doc__:
+            raise DesignError(f"property {name} has no docstring", "say in a sentence what it expects: it is printed when it fails", where=where)
+        if predicate.op == "literal":
+            raise DesignError(f"property {name} is always {predicate.payload}", "compare something that a step can change", where=where)
+    if any(part.op == "assumption" for part in walk(predicate)):
+        raise DesignError(f"property {name} reads an assumption", "assumptions guard actions; a property holds with them or without", where=where)
     return Property(name, expectation, _first_sentence(method.__doc__ or name), predicate, *where)
 
 
 # ---------------------------------------------------------------- refusals
 
 
+def _check_class(cls: type) -> None:
+    """Refuses what is wrong with the names of a class: two things of one name, or one that is not what it hides."""
+    found: dict[str, tuple[type, object]] = {}
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            if name.startswith("__") or base in (Part, Design, object):
+                continue
+            if isinstance(value, Declared) and value.name != name:
+                where = value.where if any(other is value for known, other in vars(base).items() if known != name) else None
+                raise DesignError(f"{name!r} is the {value.name!r} of the same or another class", "declare it anew: a name, a variable", where=where)
+            if (isinstance(value, Declared) or _mark_of(value)) and (name.startswith("_") or hasattr(Part, name)):
+                raise DesignError(f"the name {name!r} belongs to the language", "choose another, without an underscore in front")
+            winner, chosen = found.setdefault(name, (base, value))
+            if not issubclass(winner, base):
+                raise DesignError(
+                    f"{winner.__name__} and {base.__name__} both have {name!r}", f"rename one, or define it in {cls.__name__} and say there what is meant"
+                )
+            if _kind(value) and not _kind(chosen):
+                raise DesignError(f"{winner.__name__}.{name} hides {base.__name__}.{name} without its decorator", "decorate it like the one it overrides")
+            if _kind(value) != _kind(chosen):
+                raise DesignError(
+                    f"{winner.__name__}.{name} is {_kind(chosen)}, {base.__name__}.{name} is {_kind(value) or 'an ordinary method'}", "give it another name"
+                )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, VariableDeclaration):
+        return "a variable"
+    if isinstance(value, Declared):
+        return "a constant" if isinstance(value, Constant) else "an assumption"
+    mark = _mark_of(value)
+    return f"marked @{mark}" if mark else ""
+
+
 def _check_machine(machine: Machine, declared: list[Declared]) -> None:
-    by_name = {d.name: d for d in declared}
-    for name in by_name:
-        if hasattr(Part, name):
-            raise DesignError(f"the name {name!r} belongs to the language", "choose another", where=by_name[name].where)
-    ghosts = {variable.name for variable in machine.variables if variable.ghost}
-    read: set[str] = set()
-    for action_ in machine.actions:
-        for conjunct in action_.guard:
-            _check_no_ghost(conjunct.term, ghosts, f"the guard of {action_.name}", (conjunct.file, conjunct.line))
-            _check_polarity(conjunct.term, True, action_.name, (conjunct.file, conjunct.line))
-            read |= _names_read(conjunct.term)
-        for update in action_.updates:
-            used = [*update.indices, update.value]
-            for term in used:
-                if update.variable not in ghosts:
-                    _check_no_ghost(term, ghosts, f"the update of {update.variable} in {action_.name}", (action_.file, action_.line))
-                if any(part.op == "assumption" for part in walk(term)):
-                    raise DesignError(
-                        f"{action_.name} assigns what an assumption says", "write an action of its own that requires ~assumption", where=(action_.file, action_.line)
-                    )
-                read |= _names_read(term)
-    for item in machine.properties:
-        read |= _names_read(item.predicate)
-        if any(part.op == "assumption" for part in walk(item.predicate)):
-            raise DesignError(f"property {item.name} reads an assumption", "assumptions guard actions; a property holds with or without", where=(item.file, item.line))
-    read |= _names_read(machine.terminal)
+    here = (machine.file, machine.line)
+    if not machine.actions:
+        raise DesignError(f"{machine.name} has no action", "write one, or make it a Part", where=here)
+    read = {str(part.payload) for term in machine.terms() for part in walk(term) if part.op in ("read", "assumption")}
     for d in declared:
         if isinstance(d, (VariableDeclaration, Assumption)) and d.name not in read:
             what = "assumption" if isinstance(d, Assumption) else "variable"
-            raise DesignError(f"nothing reads the {what} {d.name}", "use it or delete it", where=d.where)
+            raise DesignError(f"nothing in {machine.name} reads the {what} {d.name}", "use it or delete it", where=d.where)
     names = {item.name for item in machine.properties if item.expectation == "always"}
-    for assumption in machine.assumptions:
-        for protected in assumption.protects:
-            if protected not in names:
-                raise DesignError(
-                    f"{assumption.name} protects {protected!r}, which is no property of {machine.name}", f"name one of {', '.join(sorted(names)) or '(none)'}",
-                    where=by_name[assumption.name].where,
-                )
-    if not machine.actions:
-        raise DesignError(f"{machine.name} has no action", "write one, or make it a Part", where=(machine.file, machine.line))
+    ranges = {f"{variable.name}_in_range" for variable in machine.variables if variable.kind == "counter"}
+    for item in machine.properties:
+        if item.name in ranges:
+            raise DesignError(f"the name {item.name!r} belongs to a Counter", "every Counter has such a property by itself", where=(item.file, item.line))
+    for d in declared:
+        for protected in d.protects if isinstance(d, Assumption) else ():
+            if protected not in names | ranges:
+                known = ", ".join(sorted(names | ranges)) or "(none)"
+                raise DesignError(f"{d.name} protects {protected!r}, which is no property of {machine.name}", f"name one of {known}", where=d.where)
+    plurals: dict[str, type[Index]] = {}
+    for sort in machine.sorts:
+        for name in (sort.__name__, sort.plural):
+            if plurals.setdefault(name, sort) is not sort:
+                raise DesignError(f"two sorts of {machine.name} are called {name}", "rename one, or set its 'plural'", where=here)
 
 
-def _check_mixins(cls: type) -> None:
-    declared: dict[str, type] = {}
-    for base in reversed(cls.__mro__):
-        for name, value in vars(base).items():
-            marked = getattr(value, "_thawcheck_mark", None)
-            if not (marked or isinstance(value, Declared)):
-                earlier = declared.get(name)
-                if earlier is not None and not name.startswith("_") and earlier is not base:
-                    raise DesignError(
-                        f"{cls.__name__}: {base.__name__}.{name} hides {earlier.__name__}.{name} without its decorator", "decorate it like the one it overrides",
-                    )
-                continue
-            earlier = declared.get(name)
-            if earlier is not None and not issubclass(base, earlier) and name not in vars(cls):
-                raise DesignError(
-                    f"{earlier.__name__} and {base.__name__} both have {name!r}", f"rename one, or define it in {cls.__name__} and say there what is meant"
-                )
-            declared[name] = base
-
-
-def _check_unused(built: list[tuple[Boolean, tuple[str, int]]], roots: list[Term], what: str) -> None:
-    reached = {id(part) for root in roots for part in walk(root)}
-    reached_keys = {part.key for root in roots for part in walk(root)}
-    below = {id(part) for term, _ in built for argument in term.args for part in walk(argument)}
-    for term, where in built:
-        if id(term) not in reached and id(term) not in below and term.key not in reached_keys and not _folded_away(term, reached_keys):
-            raise DesignError(f"{what}: nobody uses the result of {text(term)!r}", "pass it to require(...), assign it, or delete it", where=where)
-
-
-def _folded_away(term: Boolean, reached: set[str]) -> bool:
-    # "a & b & c" builds "a & b" on the way and then one conjunction of three; "~~a" builds "~a".
-    return all(argument.key in reached for argument in term.args)
+def _check_terms(recording: _Recording, *more: tuple[Term, tuple[str, int]]) -> None:
+    """Refuses a result that nobody uses, and a bound index that has left its quantifier."""
+    for term, where in recording.built:
+        if not term.used:
+            raise DesignError(
+                f"{recording.what}: nobody uses the result of {text(term)!r}", "pass it to require(...), assign it, or delete it", where=where
+            )
+    said: list[tuple[Term, tuple[str, int]]] = [(conjunct.term, (conjunct.file, conjunct.line)) for conjunct in recording.guard]
+    said += [(term, where) for update, where in recording.updates for term in (*update.indices, update.value)]
+    for term, where in (*said, *more):
+        lost = escaped(term)
+        if lost is not None:
+            raise DesignError(f"{recording.what}: the index {text(lost)} of a quantifier is used outside it", "write another every(...) or some(...)", where=where)
 
 
 def _check_distinct_cells(recording: _Recording, action_: Action) -> None:
-    apart = {
-        frozenset(argument.key for argument in conjunct.term.args[0].args)
-        for conjunct in action_.guard
-        if conjunct.term.op == "not" and conjunct.term.args[0].op == "eq"
-    }
+    apart = {_unordered(part.args[0]) for _, part in _conditions(action_) if part.op == "not" and part.args[0].op == "eq"}
     for place, (update, where) in enumerate(recording.updates):
         for other, _ in recording.updates[:place]:
             if other.variable != update.variable:
@@ -297,35 +364,73 @@ def _check_distinct_cells(recording: _Recording, action_: Action) -> None:
                 )
 
 
+def _conditions(action_: Action) -> Iterator[tuple[Conjunct, Term]]:
+    for conjunct in action_.guard:
+        for part in conjunct.term.args if conjunct.term.op == "and" else (conjunct.term,):
+            yield conjunct, part
+
+
+def _unordered(comparison: Term) -> frozenset[str]:
+    return frozenset(argument.key for argument in comparison.args)
+
+
 def _different_constants(left: Term, right: Term) -> bool:
     return left.op == right.op == "constant" and left.payload != right.payload
 
 
 def _check_false(action_: Action) -> None:
-    true_keys: set[str] = set()
-    false_keys: set[str] = set()
-    chosen: dict[str, Conjunct] = {}
-    for conjunct in action_.guard:
-        for part in conjunct.term.args if conjunct.term.op == "and" else (conjunct.term,):
-            contradiction = part.op == "literal" and part.payload is False
-            if part.op == "not":
-                false_keys.add(part.args[0].key)
-                contradiction |= part.args[0].key in true_keys
-            else:
-                true_keys.add(part.key)
-                contradiction |= part.key in false_keys
-            if part.op == "eq" and "literal" in (part.args[0].op, part.args[1].op):
-                value, subject = part.args if part.args[0].op == "literal" else (part.args[1], part.args[0])
-                earlier = chosen.setdefault(subject.key, conjunct)
-                contradiction |= earlier is not conjunct and part.key not in {p.key for p in walk(earlier.term)}
-            if contradiction:
-                raise DesignError(
-                    f"the guard of {action_.name} is always false at {conjunct.source!r}", "it contradicts another condition", where=(conjunct.file, conjunct.line)
-                )
+    """Refuses a guard two of whose conditions contradict each other: a condition and its opposite, or no literal left for a Choice."""
+    said: dict[object, bool] = {}
+    possible: dict[str, frozenset[object]] = {}
+    for conjunct, part in _conditions(action_):
+        positive = part.op != "not"
+        atom = part if positive else part.args[0]
+        contradiction = part.op == "literal" and part.payload is False
+        contradiction |= said.setdefault(_unordered(atom) if atom.op == "eq" else atom.key, positive) is not positive
+        found = _values(part)
+        if found is not None:
+            subject, values = found
+            possible[subject] = possible.get(subject, values) & values
+            contradiction |= not possible[subject]
+        if contradiction:
+            raise DesignError(
+                f"the guard of {action_.name} is always false at {conjunct.source!r}", "it contradicts another condition", where=(conjunct.file, conjunct.line)
+            )
+
+
+def _values(condition: Term) -> tuple[str, frozenset[object]] | None:
+    """The term that the condition is about, and the values that it allows, if it compares one term with literals only."""
+    if condition.op == "eq":
+        for value, subject in (condition.args, reversed(condition.args)):
+            if value.op == "literal":
+                return subject.key, frozenset({value.payload})
+    if condition.op == "not" and condition.args[0].op == "eq":
+        found = _values(condition.args[0])
+        literals = next((argument.literals for argument in condition.args[0].args if isinstance(argument, Symbol)), ())
+        return (found[0], frozenset(literals) - found[1]) if found is not None and literals else None
+    if condition.op == "or":
+        parts = [_values(argument) for argument in condition.args]
+        known = [part for part in parts if part is not None]
+        if len(known) == len(parts) and len({subject for subject, _ in known}) == 1:
+            return known[0][0], frozenset().union(*(values for _, values in known))
+    return None
+
+
+def _check_ghosts_and_assumptions(recording: _Recording, name: str, ghosts: set[str]) -> None:
+    for conjunct in recording.guard:
+        where = (conjunct.file, conjunct.line)
+        _check_no_ghost(conjunct.term, ghosts, f"the guard of {name}", where)
+        _check_polarity(conjunct.term, True, name, where)
+    for update, where in recording.updates:
+        for term in (*update.indices, update.value):
+            if update.variable not in ghosts:
+                _check_no_ghost(term, ghosts, f"the update of {update.variable} in {name}", where)
+            if any(part.op == "assumption" for part in walk(term)):
+                raise DesignError(f"{name} assigns what an assumption says", "write an action of its own that requires ~assumption", where=where)
 
 
 def _check_no_ghost(term: Term, ghosts: set[str], what: str, where: tuple[str, int]) -> None:
-    for name in sorted(_names_read(term) & ghosts):
+    for name in sorted({str(part.payload) for part in walk(term) if part.op == "read"} & ghosts):
         raise DesignError(f"{what} reads the ghost {name}", "only properties and other ghosts may read a ghost", where=where)
 
 
@@ -333,7 +438,9 @@ def _check_polarity(term: Term, positive: bool, action_name: str, where: tuple[s
     """Refuses an assumption where assuming it could enable something: then dropping it would take behaviours away."""
     if term.op == "assumption" and positive:
         raise DesignError(
-            f"{action_name} is only possible while {term.payload} is held", "write implies(assumption, ...) or ~assumption: dropping it may only add behaviours", where=where
+            f"{action_name} is only possible while {term.payload} is held",
+            "write implies(assumption, ...) or ~assumption: dropping it may only add behaviours",
+            where=where,
         )
     if term.op in ("eq", "ite") and any(part.op == "assumption" for part in walk(term)):
         raise DesignError(f"{action_name} compares the assumption with something", "write implies(assumption, ...) or ~assumption", where=where)
@@ -346,26 +453,33 @@ def _check_polarity(term: Term, positive: bool, action_name: str, where: tuple[s
 
 
 def _mark(method: F, kind: str) -> F:
-    cast(Any, method)._thawcheck_mark = kind
+    if not isinstance(method, FunctionType):
+        raise DesignError(f"@{kind} on something that is no method", f"write @{kind} directly above a def, and nothing that is no function in between")
+    earlier = _mark_of(method)
+    if earlier:
+        raise DesignError(f"{method.__name__} is marked @{earlier} and @{kind}", "decide for one")
+    method._thawcheck_mark = kind  # type: ignore[attr-defined]  # how the class finds its actions again
     return method
 
 
-def _marked(cls: type, kind: str) -> Iterator[str]:
+def _mark_of(value: object) -> str:
+    return str(getattr(value, "_thawcheck_mark", "")) if isinstance(value, FunctionType) else ""
+
+
+def _names(cls: type, wanted: Callable[[object], bool]) -> list[str]:
+    """The names of a class and its bases whose values are wanted, in the order of their first definition, the bases' first."""
     seen: dict[str, None] = {}
     for base in reversed(cls.__mro__):
-        seen.update(dict.fromkeys(name for name, value in vars(base).items() if getattr(value, "_thawcheck_mark", None)))
-    return (name for name in seen if getattr(getattr(cls, name), "_thawcheck_mark", None) == kind)
+        seen.update(dict.fromkeys(name for name, value in vars(base).items() if wanted(value)))
+    return list(seen)
+
+
+def _marked(cls: type, kind: str) -> list[str]:
+    return [name for name in _names(cls, lambda value: bool(_mark_of(value))) if _mark_of(getattr(cls, name)) == kind]
 
 
 def _declared(cls: type) -> list[Declared]:
-    seen: dict[str, None] = {}
-    for base in reversed(cls.__mro__):
-        seen.update(dict.fromkeys(name for name, value in vars(base).items() if isinstance(value, Declared)))
-    return [value for name in seen if isinstance(value := inspect.getattr_static(cls, name), Declared)]
-
-
-def _names_read(term: Term) -> set[str]:
-    return {str(part.payload) for part in walk(term) if part.op in ("read", "assumption")}
+    return [inspect.getattr_static(cls, name) for name in _names(cls, lambda value: isinstance(value, Declared))]
 
 
 def _first_sentence(doc: str) -> str:
@@ -375,11 +489,9 @@ def _first_sentence(doc: str) -> str:
 
 
 def _did_you_mean(cls: type, name: str) -> str:
-    import difflib
-
-    known = [d.name for d in _declared(cls)]
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"declared are {', '.join(known) or 'no variables'}"
+    variables = _names(cls, lambda value: isinstance(value, Declared))
+    close = difflib.get_close_matches(name, variables + _names(cls, lambda value: isinstance(value, FunctionType)), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"declared are {', '.join(variables) or 'no variables'}"
 
 
 class _set:  # noqa: N801  (a context manager that reads like a statement)
@@ -395,28 +507,6 @@ class _set:  # noqa: N801  (a context manager that reads like a statement)
         self.variable.reset(self.token)
 
 
-def _argument_sources(count: int) -> list[str]:
-    """The source text of each argument of the call that is running in the design, as its author wrote it; empty texts if unknown."""
-    frame = caller_frame()
-    positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
-    first, last, begin, end = positions
-    if first is None or last is None or begin is None or end is None:
-        return [""] * count
-    lines = [linecache.getline(frame.f_code.co_filename, number).encode() for number in range(first, last + 1)]
-    if not all(lines):
-        return [""] * count
-    lines[-1] = lines[-1][:end]
-    lines[0] = lines[0][begin:]
-    source = b"".join(lines).decode()
-    try:
-        call = ast.parse(source.strip(), mode="eval").body
-    except SyntaxError:
-        return [""] * count
-    if not isinstance(call, ast.Call) or len(call.args) != count or any(isinstance(a, ast.Starred) for a in call.args):
-        return [""] * count
-    return [" ".join((ast.get_source_segment(source.strip(), argument) or "").split()) for argument in call.args]
-
-
 # ---------------------------------------------------------------- the classes that designs are made of
 
 
@@ -425,16 +515,22 @@ class Part:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        _check_mixins(cls)
+        _check_class(cls)
+        check_source(cls)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if isinstance(getattr(type(self), name, None), Declared):
-            object.__setattr__(self, name, value)
-            return
-        raise DesignError(f"unknown variable {name!r} is assigned", _did_you_mean(type(self), name))
+    def __init__(self) -> None:
+        raise DesignError(f"an instance of {type(self).__name__} is made", "a design has none: pass the class, or machine_of(the class)")
 
-    def __getattr__(self, name: str) -> Any:
-        raise DesignError(f"unknown variable or attribute {name!r}", _did_you_mean(type(self), name))
+    if not TYPE_CHECKING:  # a type checker finds a wrong name by itself, unless it sees these
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if isinstance(getattr(type(self), name, None), Declared):
+                object.__setattr__(self, name, value)
+                return
+            raise DesignError(f"unknown variable {name!r} is assigned", _did_you_mean(type(self), name))
+
+        def __getattr__(self, name: str) -> Any:
+            raise DesignError(f"unknown variable or attribute {name!r}", _did_you_mean(type(self), name))
 
 
 class Design(Part):

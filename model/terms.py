@@ -278,11 +278,11 @@ def describe_sort(term: object) -> str:
     if isinstance(term, NoValue):
         raise term._refusal()
     if callable(term):
-        return f"the function {getattr(term, '__name__', term)} (without a call)"
+        return f"{getattr(term, '__name__', term)} without a call"
     if term is None:
         return "nothing (None)"
     name = type(term).__name__
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _unused(term: T) -> T:
@@ -335,7 +335,7 @@ def coerce_like(value: object, model: Term) -> Term:
         return symbol(value, model.literals)
     if type(value) is not type(model):
         raise DesignError(f"{describe_sort(value)} where {describe_sort(model)} is wanted", "use terms of one sort")
-    term = cast(Term, value)
+    term: Term = value
     term.used = True
     return term
 
@@ -426,7 +426,7 @@ def _quantified(op: str, sort: type[I], body: Callable[[I], Boolean | bool]) -> 
         raise DesignError(f"{op}(...) over something that is not an index sort", "give a sort such as Page or Cpu first")
     (bound,), inside = bind((sort,), lambda index: boolean(body(cast(I, index))))
     if inside.op == "literal":
-        return cast(Boolean, inside)  # sorts are never empty
+        return inside  # sorts are never empty
     return Boolean(op, bound.payload, (bound, inside))
 
 
@@ -448,7 +448,12 @@ def bind(sorts: tuple[type[Index], ...], body: Callable[..., T], mark: str = "")
         name = next(name for number in count() if (name := f"{sort.__name__.lower()}''{mark}{number}") not in taken)
         taken.add(name)
         bound[str(index.payload)] = sort("parameter", name)
-    renamed = substitute(inside, lambda part: bound.get(str(part.payload)) if part.op == "parameter" else None)
+    inside.used = True
+    outside = built_terms.set(None)  # what the renaming builds is nobody's result
+    try:
+        renamed = substitute(inside, lambda part: bound.get(str(part.payload)) if part.op == "parameter" else None)
+    finally:
+        built_terms.reset(outside)
     return tuple(bound.values()), cast(T, renamed)
 
 

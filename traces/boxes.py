@@ -191,6 +191,9 @@ class Compiler:
         if isinstance(first, int) and isinstance(second, int):
             return int(first == second)
         if not isinstance(left, Content):
+            for term, value in ((left, second), (right, first)):
+                if isinstance(value, int) and term.op in ("read", "parameter", "element"):
+                    return _tester(self.place(term), 1 << value)
             return _compared(_as_node(first), _as_node(second), _same_number)
         return _compared(_as_node(first), _as_node(second), same_content, again=any(term.op == "ite" for term in (left, right)))
 
@@ -225,6 +228,21 @@ def _reader(place: int, content: bool) -> Node:
         return [(number, (*before, 1 << number, *after), apart) for number in range(mask.bit_length()) if mask >> number & 1]
 
     return read
+
+
+def _tester(place: int, bit: int) -> Node:
+    """Whether a cell has one certain value: two cases at most, however many values it may have."""
+
+    def test(cells: Cells, apart: Apart) -> list[Valued]:
+        mask = cells[place]
+        if not mask & bit:
+            return [(0, cells, apart)]
+        if mask == bit:
+            return [(1, cells, apart)]
+        before, after = cells[:place], cells[place + 1 :]
+        return [(1, (*before, bit, *after), apart), (0, (*before, mask & ~bit, *after), apart)]
+
+    return test
 
 
 def _joined(nodes: list[Node | int], stop: int) -> Node | int:
@@ -335,11 +353,15 @@ def normal(boxes: Iterable[Box], factored: Factored) -> tuple[Box, ...]:
 def covers(large: Box, small: Box, factored: Factored) -> bool:
     """Whether every state of one box is in the other, as far as their contents are written the same way."""
     a, b = large[0], small[0]
-    return (
-        large[1] <= small[1]
-        and all(a[place] == b[place] for place in factored.contents)
-        and all(not b[place] & ~a[place] for place in factored.finite)
-    )
+    if not large[1] <= small[1]:
+        return False
+    for place in factored.contents:
+        if a[place] != b[place]:
+            return False
+    for place in factored.finite:
+        if b[place] & ~a[place]:
+            return False
+    return True
 
 
 def _renumbered(box: Box, factored: Factored) -> Box:

@@ -97,7 +97,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     clock: Name
     digest: Name
     window: Nanoseconds
-    """Lines stand in an order in which no event ends more than this many nanoseconds before the largest end that stands before it."""
+    """No event begins more than this many nanoseconds before the largest end that stands above it: it bounds overlap and disorder."""
     kinds: dict[str, Seen]
     """Which kinds of event the recorder sees; one that is not named is never seen."""
 
@@ -223,11 +223,11 @@ class Trace:
             begin = event.begin
             if end < begin:
                 self._fail(number, f"the event ends at {end}, before it begins at {begin}: record the run again")
+            if begin < latest - window:
+                late = f"the event begins {latest - begin} ns before an end that stands above it"
+                self._fail(number, f"{late}, and the header's window is {window} ns: sort the lines by end, or correct the header")
             if end > latest:
                 latest = end
-            elif end < latest - window:
-                late = f"the event ends {latest - end} ns before one that stands earlier"
-                self._fail(number, f"{late}, and the header's window is {window} ns: sort the lines by end")
             if len(line) > MAX_LINE_BYTES:
                 self._fail(number, _TOO_LONG)
             actor, seq = event.actor, event.seq
@@ -415,6 +415,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def needed_window(events: Iterable[Event]) -> int:
+    """The smallest window that a header can state for events in this order, in nanoseconds."""
+    window = latest = 0
+    for event in events:
+        window = max(window, latest - event.begin)
+        latest = max(latest, event.end)
+    return window
 
 
 def write_events(file: BinaryIO, header: Header, events: Iterable[Event]) -> int:

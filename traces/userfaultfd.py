@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from .format import KINDS, Event, Header, replacing, write_events
+from .format import KINDS, Event, Header, needed_window, replacing, write_events
 from .recorders.image import Image
 from .recorders.machine import Break, Logged, Machine, RecorderError, RecorderUnavailable
 from .recorders.proposal import Proposal
@@ -86,11 +86,12 @@ def record(
             proposal.save()
             proposal.load()
             log = machine.finish()
+        ordered = _in_order(log, origin)
         header = Header(
             design="proposal-2010", backend="userfaultfd", pages=pages, page_size=PAGE_SIZE, cpus=writers + 1, devices=0,
-            clock="CLOCK_MONOTONIC", digest="xxh3_64", window=0, kinds={kind: "always" for kind in KINDS},
+            clock="CLOCK_MONOTONIC", digest="xxh3_64", window=needed_window(ordered), kinds={kind: "always" for kind in KINDS},
         )
-        events = write_events(file, header, _in_order(log, origin))
+        events = write_events(file, header, ordered)
     count = Counter(event.kind for event in log)
     return Summary(
         path=Path(path), pages=pages, events=events, stores=count["store"], faults=count["fault"], flagged=proposal.flagged,

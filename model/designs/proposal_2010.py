@@ -43,7 +43,7 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     drivers_suspended = Flag()
     # -- what the properties compare with
     snapshot = Contents(per=Page, ghost=True)  # memory at the atomic copy
-    overwritten = Flag(per=Page, ghost=True)  # the loader wrote to a page while the boot kernel had it in use
+    overwritten = Flag(ghost=True)  # the loader wrote to a page while the boot kernel had it in use
 
     # -- what the save half takes for granted
     protect_before_read = Assumption("every page in use is protected or flagged before the first page is written", protects="restored")
@@ -262,7 +262,7 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         require(self.phase == "loading", self.in_image[page], self.fate[page] == "pending", self.readable(page, earlier))
         require(implies(self.claim_before_direct_load, self.owned[page]))
         self.memory[page] = self.version(page, earlier)
-        self.overwritten[page] = self.overwritten[page] | self.in_use[page]
+        self.overwritten = self.overwritten | self.in_use[page]
         self.fate[page] = "direct"
 
     @action
@@ -469,7 +469,7 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     @always
     def boot_pages(self) -> Boolean:
         """The boot kernel's own pages are never overwritten before the restore."""
-        return every(Page, lambda page: ~self.overwritten[page])
+        return implies(self.loading(), ~self.overwritten)
 
     @sometimes
     def resumes(self) -> Boolean:

@@ -13,7 +13,7 @@ class Reserve(Part):
     makes no difference as long as nobody else may write them.
     """
 
-    taken_frames = Counter(2 * number_of(Page) + 1)
+    taken_frames = Counter(number_of(Page))
 
     def take_frame(self) -> None:
         """An allocation that succeeds. It may fail instead, at any time: then this step is not taken."""

@@ -10,24 +10,51 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hypothesis import strategies as st
+
 from thawcheck.checker.evaluate import evaluate, meaning
 from thawcheck.checker.layout import Layout, State, range_properties
 from thawcheck.checker.reference import Reference, properties_to_check
 from thawcheck.model.machine import (
-    Action, Assumption, Conjunct, Extent, Machine, Parameter, Property, Sizes, Update, Variable, describe_action,
+    Action,
+    Assumption,
+    Conjunct,
+    Extent,
+    Machine,
+    Parameter,
+    Property,
+    Sizes,
+    Update,
+    Variable,
+    describe_action,
 )
 from thawcheck.model.terms import (
-    Boolean, Content, Cpu, Index, Number, Page, Symbol, Term, conjunction, disjunction, equal, every, implies, ite, some, text, walk,
+    Boolean,
+    Content,
+    Cpu,
+    Index,
+    Number,
+    Page,
+    Symbol,
+    Term,
+    conjunction,
+    disjunction,
+    equal,
+    every,
+    implies,
+    ite,
+    some,
+    text,
+    walk,
 )
 
 T = TypeVar("T")
 
 MOST_STATES = 3000  # the product of the domains of all cells
 MOST_ARGUMENTS = 16  # of one action
-ENOUGH = 250  # states for most machines
+ENOUGH = 300  # states for most machines
 
 
 class Slot(Index):
@@ -37,6 +64,7 @@ class Slot(Index):
 SORTS: tuple[type[Index], ...] = (Page, Cpu, Slot)
 SHAPES: tuple[tuple[type[Index], ...], ...] = ((), (), (), (Page,), (Page,), (Cpu,), (Slot,), (Page, Cpu), (Page, Page), (Cpu, Slot))
 PARAMETER_SHAPES: tuple[tuple[type[Index], ...], ...] = ((Page,), (Cpu,), (Page, Cpu), (Page, Page))
+MAXIMA = (Extent(None, 0, 3), Extent(Page, 2, 0), Extent(None, 0, 1), Extent(Cpu, 2, -1))
 LITERALS = ("red", "green", "blue", "black")
 
 
@@ -51,11 +79,15 @@ class Drawn:
     def __repr__(self) -> str:
         lines = [f"{self.sizes}; dropped: {sorted(self.dropped)}"]
         for v in self.machine.variables:
-            lines.append(f"{'ghost ' * v.ghost}{v.kind} {v.name}[{', '.join(s.__name__ for s in v.per)}] {v.literals or v.maximum or ''} = {v.initial}")
+            per = ", ".join(sort.__name__ for sort in v.per)
+            lines.append(f"{'ghost ' * v.ghost}{v.kind} {v.name}[{per}] {v.literals or v.maximum or ''} = {v.initial}")
         lines += [f"constant {name}: {sort.__name__}" for name, sort in self.machine.constants]
         lines += [describe_action(action) for action in self.machine.actions]
         lines += [f"{item.expectation} {item.name}: {text(item.predicate)}" for item in self.machine.properties]
         return "\n".join([*lines, f"terminal: {text(self.machine.terminal)}"])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
 
 
 def operators(machine: Machine) -> set[str]:
@@ -77,7 +109,8 @@ class Scope:
 
     def with_index(self, *more: Term) -> Scope:
         """The scope inside a quantifier."""
-        return replace(self, indices={sort: found + [index for index in more if type(index) is sort] for sort, found in self.indices.items()})
+        indices = {sort: found + [index for index in more if type(index) is sort] for sort, found in self.indices.items()}
+        return replace(self, indices=indices)
 
 
 class Drawing:
@@ -89,6 +122,7 @@ class Drawing:
         self.constants: list[tuple[str, type[Index]]] = []
         self.variables: list[Variable] = []
         self.assumptions: list[Assumption] = []
+        self.tight = self.once_in(6)  # much is required, and a run may get stuck
 
     # -- choosing
 
@@ -112,7 +146,7 @@ class Drawing:
             if found is not None:
                 return found
         if len(known) > 1 and depth and self.once_in(6):
-            return ite(self.condition(scope, 0), self.among(*known), self.among(*known))
+            return cast(Term, ite(self.condition(scope, 0), self.among(*known), self.among(*known)))
         return self.among(*known) if known else None
 
     def place(self, per: Sequence[type[Index]], scope: Scope, depth: int = 1) -> tuple[Term, ...] | None:
@@ -128,7 +162,8 @@ class Drawing:
         sorts: dict[str, type[Term]] = {"flag": Boolean, "choice": Symbol, "counter": Number, "content": Content}
         found: list[Term] = []
         for variable in self.variables:
-            if variable.kind == kind and (scope.ghosts or not variable.ghost) and (kind != "choice" or not literals or variable.literals == literals):
+            readable = scope.ghosts or not variable.ghost
+            if variable.kind == kind and readable and (not literals or variable.literals == literals):
                 indices = self.place(variable.per, scope)
                 if indices is not None:
                     found.append(sorts[kind]("read", variable.name, indices, variable.literals))
@@ -142,7 +177,7 @@ class Drawing:
         if depth and self.once_in(3):
             return Number("add", self.among(1, -1, 2), (found,))
         if depth and self.once_in(5):
-            return ite(self.condition(scope, 0), found, self.number(scope, 0))
+            return cast(Term, ite(self.condition(scope, 0), found, self.number(scope, 0)))
         return found
 
     def content(self, scope: Scope, depth: int) -> Term | None:
@@ -151,7 +186,7 @@ class Drawing:
         if not known:
             return None
         if depth and len(known) > 1 and self.once_in(3):
-            return ite(self.condition(scope, 0), self.among(*known), self.among(*known))
+            return cast(Term, ite(self.condition(scope, 0), self.among(*known), self.among(*known)))
         return self.among(*known)
 
     def symbol(self, literals: tuple[str, ...], scope: Scope, depth: int) -> Term:
@@ -159,7 +194,7 @@ class Drawing:
         if known and self.once_in(3):
             return self.among(*known)
         if depth and self.once_in(4):
-            return ite(self.condition(scope, 0), self.symbol(literals, scope, 0), self.symbol(literals, scope, 0))
+            return cast(Term, ite(self.condition(scope, 0), self.symbol(literals, scope, 0), self.symbol(literals, scope, 0)))
         return Symbol("literal", self.among(*literals), (), literals)
 
     def literal(self, literals: tuple[str, ...], place: int) -> Symbol:
@@ -250,8 +285,8 @@ class Drawing:
             kind = self.among("flag", "choice", "counter", "flag", "content", "choice", "counter", "flag")
             per, ghost = self.among(*SHAPES), number > 2 and self.once_in(8)
             literals = LITERALS[: 2 + self.below(3)] if kind == "choice" else ()
-            maximum = self.among(Extent(None, 0, 3), Extent(Page, 2, 0), Extent(None, 0, 1), Extent(Cpu, 2, -1)) if kind == "counter" else None
-            initial: Any = None if kind == "content" or self.once_in(4) else {"flag": False, "choice": "red", "counter": 0}[kind]
+            maximum = self.among(*MAXIMA) if kind == "counter" else None
+            initial: Any = None if kind == "content" or self.once_in(3) else {"flag": False, "choice": "red", "counter": 0}[kind]
             if initial is not None and self.once_in(3):
                 initial = {"flag": True, "choice": "green", "counter": 1}[kind]
             variable = Variable(f"{kind}{number}", kind, per, literals, maximum, initial, ghost, "")
@@ -310,14 +345,14 @@ class Drawing:
     def value(self, number: int, variable: Variable, indices: tuple[Term, ...], scope: Scope) -> tuple[Term | None, list[Boolean]]:
         """A new value for a cell in that action, and what the guard should require for it: actions in a row move a Choice on."""
         if variable.kind == "flag":
-            now = Boolean("read", variable.name, indices)
-            return self.among(~now, ~now, Boolean("literal", True), Boolean("literal", False), self.condition(scope, 1)), []
+            flag = Boolean("read", variable.name, indices)
+            return self.among(~flag, ~flag, Boolean("literal", True), Boolean("literal", False), self.condition(scope, 1)), []
         if variable.kind == "choice":
             if self.once_in(6):
                 return self.symbol(variable.literals, scope, 1), []
-            now = Symbol("read", variable.name, indices, variable.literals)
+            choice = Symbol("read", variable.name, indices, variable.literals)
             place = self.among(number, self.below(4))
-            return self.literal(variable.literals, place + 1), [now == self.literal(variable.literals, place)]
+            return self.literal(variable.literals, place + 1), [choice == self.literal(variable.literals, place)]
         if variable.kind == "content":
             return self.content(scope, 1), []
         assert variable.maximum is not None
@@ -340,7 +375,7 @@ class Drawing:
         written = self.chosen(self.among(1, 1, 2, 3))
         parameters = tuple(self.parameters(written))
         scope = self.scope_of(parameters)
-        required = [self.condition(scope, 1) for _ in range(self.among(0, 1, 0, 1))]
+        required = [self.condition(scope, 1) for _ in range(self.among(0, 1, 0, 1) + 2 * self.tight)]
         updates: list[Update] = []
         for variable in written:
             inner = replace(scope, ghosts=variable.ghost)
@@ -377,7 +412,7 @@ class Drawing:
         """One ``always`` or two: of several, the one that breaks last, or one that does not break soon. And some ``sometimes``."""
         scope = replace(self.scope_of(()), ghosts=True)
         for number in range(self.among(1, 1, 2)):
-            late, most, kept = self.below(9) < 5, 0, Boolean("literal", True)
+            late, most, kept = self.below(5) < 2, 0, Boolean("literal", True)
             for _ in range(5):
                 facts = [self.some_cell(scope) for _ in range(2 + self.below(4))]
                 if late:
@@ -396,7 +431,7 @@ class Drawing:
     def machine(self) -> Drawn:
         """All of it. Most machines that have too few states get more actions."""
         self.declare()
-        terminal = self.condition(self.scope_of(()), 1) if self.once_in(4) else Boolean("literal", not self.once_in(6))
+        terminal = self.condition(self.scope_of(()), 1) if self.once_in(6) else Boolean("literal", not (self.tight or self.once_in(6)))
         dropped = frozenset(item.name for item in self.assumptions if self.once_in(2))
         actions = [self.action(number) for number in range(2 + self.below(3))]
         while True:

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 import thawcheck
 from thawcheck.traces import format as traces_format
-from thawcheck.traces.format import KINDS, OPTIONAL, Event, Header, TraceError, open_trace, write_trace
+from thawcheck.traces.format import KINDS, OPTIONAL, Event, Header, TraceError, needed_window, open_trace, write_trace
 
 TRACES = Path(thawcheck.__file__).parent / "traces"
 RECORDED = sorted((TRACES / "recorded").glob("*.jsonl"))
@@ -164,7 +164,17 @@ def test_lines_may_stand_in_disorder_within_the_window(tmp_path: Path) -> None:
         events[first], events[first + 1] = events[first + 1], events[first]
     path = written(tmp_path / "run.jsonl", HEADER, *events, closing(8))
     assert [event.seq for event in read_all(path)] == [1, 0, 3, 2, 5, 4, 7, 6]
-    assert "header's window is 1 ns" in refusal(written(path, HEADER | {"window": 1}, *events, closing(8))).message
+    assert needed_window(read_all(path)) == 3
+    assert len(read_all(written(path, HEADER | {"window": 3}, *events, closing(8)))) == 8
+    error = refusal(written(path, HEADER | {"window": 2}, *events, closing(8)))
+    assert "begins 3 ns before an end that stands above it, and the header's window is 2 ns" in error.message and error.line == 3
+
+
+def test_the_window_bounds_how_long_events_overlap(tmp_path: Path) -> None:
+    events = [STORE | {"begin": 10, "end": 20}, MARK | {"begin": 11, "end": 30}]
+    path = written(tmp_path / "run.jsonl", HEADER | {"window": 9}, *events, closing(2))
+    assert needed_window(read_all(path)) == 9
+    assert "begins 9 ns before" in refusal(written(path, HEADER | {"window": 8}, *events, closing(2))).message
 
 
 def test_a_protect_may_name_a_page_or_none(tmp_path: Path) -> None:

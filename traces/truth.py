@@ -1,0 +1,122 @@
+"""What the truth events of a trace say by themselves: the design's properties, asked about what was observed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model.events import EventMapping, Witnesses
+from ..model.machine import Machine, Property, Sizes
+from ..model.terms import Page
+from .boxes import Box, Cells, Compiler, Factored, Node, reads
+from .format import Event, Header
+from .moves import separable
+
+Value = str | bool
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """A property that what was observed of a page contradicts; ``observed`` has the variables that it reads."""
+
+    page: int
+    property: str
+    title: str
+    observed: tuple[tuple[str, Value], ...]
+
+    def __str__(self) -> str:
+        seen = ", ".join(f"{variable} is {value}" for variable, value in self.observed)
+        return f"page {self.page}: {self.title} ({self.property}): {seen}"
+
+
+class Truths:
+    """Collects what truth events say about each page, the first of a kind for each, and asks the properties.
+
+    Only properties are asked that compare with content that software cannot see (a ghost): about the others, explaining the run says all.
+    """
+
+    def __init__(self, machine: Machine, mapping: EventMapping, header: Header) -> None:
+        self.machine, self.mapping, self.pages = machine, mapping, header.pages
+        self.kinds = {kind: meaning.witnesses for kind, meaning in mapping.kinds.items() if meaning.witnesses}
+        self._seen: dict[str, dict[int, Value]] = {item.variable: {} for items in self.kinds.values() for item in items}
+        self._when = {item.variable: item.when for items in self.kinds.values() for item in items}
+        hidden = {variable.name for variable in machine.variables if variable.ghost and variable.kind == "content"}
+        self.properties = [
+            item for item in machine.properties if item.expectation == "always" and reads(item.predicate) & hidden and separable(item.predicate, True)
+        ]
+        needed = {name for item in self.properties for name in reads(item.predicate)} | set(self._seen)
+        sizes = Sizes(pages=header.pages, cpus=header.cpus, devices=max(1, header.devices), contents=1)
+        self._factored = Factored(machine, sizes, frozenset(needed), frozenset())
+        compiler = Compiler(self._factored, frozenset(), set(), {}, {})
+        self._nodes: list[tuple[Property, Node | int]] = [(item, compiler.node(item.predicate)) for item in self.properties]
+        self._asked: dict[tuple[object, ...], frozenset[int]] = {}
+
+    def note(self, event: Event) -> None:
+        """Take in what an event says, if it says something."""
+        for item in self.kinds.get(event.kind, ()):
+            if event.page is not None:
+                self._seen[item.variable].setdefault(event.page, getattr(event, item.field) if item.field else True)
+
+    def contradictions(self) -> list[Contradiction]:
+        """Every page on which a property is false whatever else may be true."""
+        found = []
+        for page in self._pages():
+            seen = self._seen_of(page)
+            pins = dict(pin for name in seen for pin in self._when[name])
+            for item, node in self._nodes:
+                if self._values(node, seen, pins) == {0}:
+                    shown = tuple((name, value) for name, value in seen.items() if name in reads(item.predicate))
+                    found.append(Contradiction(page, item.name, item.title, shown))
+        return found
+
+    def missing(self, globals_: dict[str, frozenset[str]]) -> list[tuple[int, Property, tuple[str, ...]]]:
+        """The pages for which a property cannot be told at the end of the run, with what was not seen.
+
+        ``globals_`` gives, for each Choice without indices, the literals that it can have then. The lowest page of those that no truth event
+        names stands for all of them.
+        """
+        pins = {name: next(iter(values)) for name, values in globals_.items() if len(values) == 1}
+        unseen = next((page for page in range(self.pages) if not any(page in values for values in self._seen.values())), None)
+        found = []
+        for page in sorted({*self._pages(), *(() if unseen is None else (unseen,))}):
+            seen = {name: v for name, v in self._seen_of(page).items() if all(pins.get(n) == literal for n, literal in self._when[name])}
+            for item, node in self._nodes:
+                if self._values(node, seen, pins) != {1}:
+                    wanted = [v.name for v in self.machine.variables if v.kind == "content" and v.name in reads(item.predicate) and v.name not in seen]
+                    found.append((page, item, tuple(wanted)))
+        return found
+
+    def _pages(self) -> list[int]:
+        return sorted({page for values in self._seen.values() for page in values})
+
+    def _seen_of(self, page: int) -> dict[str, Value]:
+        return {name: values[page] for name, values in self._seen.items() if page in values}
+
+    def _values(self, node: Node | int, seen: dict[str, Value], pins: dict[str, str]) -> frozenset[int]:
+        """The values that a property can have, given what was seen and what the global Choices are."""
+        if isinstance(node, int):
+            return frozenset((node,))
+        digests = sorted({value for value in seen.values() if isinstance(value, str)})
+        named = tuple((name, digests.index(value) if isinstance(value, str) else value) for name, value in seen.items())
+        pattern: dict[int, int] = {}
+        shape = tuple((name, v if isinstance(v, bool) else pattern.setdefault(v, len(pattern))) for name, v in named)
+        key = (id(node), shape, tuple(sorted(pins.items())))
+        found = self._asked.get(key)
+        if found is None:
+            found = self._asked[key] = frozenset(value for value, _, _ in node(*self._box(dict(named), pins)))
+        return found
+
+    def _box(self, named: dict[str, int | bool], pins: dict[str, str]) -> Box:
+        cells: list[int] = []
+        for place, cell in enumerate(self._factored.cells):
+            name, literals = cell.variable.name, cell.variable.literals
+            if name in named and cell.variable.per == (Page,):
+                cells.append(1 << int(named[name]) if cell.values else int(named[name]))
+            elif cell.variable.kind == "choice" and name in pins and not cell.variable.per:
+                cells.append(1 << literals.index(pins[name]))
+            else:
+                cells.append((1 << cell.values) - 1 if cell.values else -1 - place)
+        result: Cells = tuple(cells)
+        return result, frozenset()
+
+
+__all__ = ["Contradiction", "Truths", "Witnesses"]
