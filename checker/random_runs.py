@@ -21,6 +21,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
+from hypothesis.errors import HypothesisException
 from hypothesis.reporting import with_reporter
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -239,14 +240,15 @@ def random_runs(
     fired = {action.name: 0 for action in machine.actions}
     seen: set[State] = set()
     reached: set[str] = set()
-    tried, depth, ended = 0, 0, ""
+    tried, depth, out_of_time = 0, 0, False
     shortest: RandomRun | None = None
 
     class Watched(kind):  # type: ignore[misc, valid-type]
         def entered(self) -> None:
-            nonlocal depth
+            nonlocal depth, out_of_time
             super().entered()
             if timeout is not None and time.perf_counter() - begun > timeout:
+                out_of_time = True
                 raise OutOfTime
             depth = max(depth, len(self.steps))
             if self.steps:
@@ -265,10 +267,11 @@ def random_runs(
         with _quiet_and_tidy():
             quiet = hypothesis.settings(_settings(runs, steps), verbosity=Verbosity.quiet)
             run_state_machine_as_test(hypothesis.seed(seed)(Watched), settings=quiet)
-    except OutOfTime:
-        ended = "timed out, "
     except Failure:
         pass
+    except (OutOfTime, HypothesisException):
+        if not out_of_time:  # a run that ends in its midst may look inconsistent to Hypothesis
+            raise
 
     def result(verdict: Verdict, reason: str, broken: str | None = None, run: Run | None = None) -> Result:
         return Result(
@@ -277,6 +280,7 @@ def random_runs(
         )
 
     if shortest is None:
+        ended = "timed out, " if out_of_time else ""
         return result("unknown", f"{ended}no violation in {tried} random runs of up to {steps} steps, seed {seed}")
     verdict, broken = cast(tuple[Verdict, str | None], shortest.failure)
     return result(verdict, f"found by random runs, seed {seed}", broken, _confirmed(shortest, verdict, broken, only))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -119,8 +121,48 @@ def _assumptions(machine: Machine, sizes: Sizes, timeout: float | None, memory: 
 
 
 def _runs(name: str, machine: Machine, as_json: bool) -> tuple[list[dict[str, Any]], list[str]]:
-    return [], []
+    """The recorded real runs of a built-in design, replayed; and those that came out otherwise than it stands beside them."""
+    from ..model.designs import BUILT_IN
+    from .replay import replay_file
+
+    rows: list[dict[str, Any]] = []
+    wrong: list[str] = []
+    for path, expected in _recorded(name) if name in BUILT_IN else ():
+        run = replay_file(str(path), name, (), diagnosed=True)
+        row = {**run.fields(), "file": path.name, "expected": expected}
+        rows.append(row)
+        if row["outcome"] != expected:
+            wrong.append(f"{path.name} came out as {row['outcome']}, not as {expected}: {row['reason']}")
+        if not as_json:
+            if len(rows) == 1:
+                print("  recorded real runs, replayed:")
+            because = f"; {run.diagnosis}" if run.diagnosis is not None and run.diagnosis.explaining else ""
+            print(f"    {path.name:42} {row['outcome']}: {row['reason']}{because}", flush=True)
+    return rows, wrong
+
+
+def _recorded(name: str) -> list[tuple[Path, str]]:
+    folder = Path(__file__).parent.parent / "traces" / "recorded"
+    expected = json.loads((folder / "expected.json").read_text())
+    found = []
+    for file, entry in sorted(expected.items()):
+        with (folder / file).open() as lines:
+            if json.loads(lines.readline())["design"] == name:
+                found.append((folder / file, entry["outcome"]))
+    return found
 
 
 def _answer(fields: dict[str, Any], machine: Machine) -> None:
-    return None
+    """The short answer to the question that the proposal ends with."""
+    alone = sum(row["necessary"] == "yes" for row in fields["assumptions"])
+    together = sum(row["necessary"] == "together" for row in fields["assumptions"])
+    unknown = sum(row["necessary"] == "unknown" for row in fields["assumptions"])
+    if not fields["assumptions"]:
+        return
+    sizes = ", ".join(f"{count} {sort if count != 1 else sort.removesuffix('s')}" for sort, count in fields["sizes"].items())
+    print("  the answer:")
+    print(f"    the design is right at {sizes} if {len(fields['assumptions'])} things hold, and each was looked at:")
+    print(f"    {alone} are necessary, each alone; {together} only together with another; {unknown} undecided")
+    if fields["design"] == "proposal-2010":
+        print("    the post says seven of them itself; what it leaves open is in docs/proposal-2010.md")
+    print("    thawcheck verify --drop NAME shows the run that breaks it")

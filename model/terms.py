@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from itertools import count
-from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, cast, get_args, get_origin
 
 from .errors import DesignError, caller_position
 
@@ -95,21 +95,17 @@ class Term:
     def _refuse_arithmetic(self, other: object) -> NoReturn:
         raise DesignError(f"arithmetic on {describe_sort(self)}", "only a Counter can be ordered, and only an int added to it or subtracted")
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse_arithmetic
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse_arithmetic
-
     def _refuse_iteration(self) -> NoReturn:
         raise DesignError("a term cannot be iterated over", "use every(...) or some(...)")
 
-    __iter__ = __len__ = _refuse_iteration
-
-    def _refuse_index(self, key: object) -> NoReturn:
+    def _refuse_index(self, key: object, value: object = None) -> NoReturn:
         raise DesignError(f"{text(self)} has no indices", "declare it with 'per', or use it as it is")
 
-    __getitem__ = _refuse_index
-
-    def __setitem__(self, key: object, value: object) -> NoReturn:
-        self._refuse_index(key)
+    if not TYPE_CHECKING:  # a type checker finds these by itself, unless it sees them
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse_arithmetic
+        __lt__ = __le__ = __gt__ = __ge__ = _refuse_arithmetic
+        __iter__ = __len__ = _refuse_iteration
+        __getitem__ = __setitem__ = _refuse_index
 
 
 class Boolean(Term):
@@ -151,10 +147,10 @@ class Number(Term):
 
     __slots__ = ()
 
-    def __add__(self, other: int) -> Number:  # type: ignore[override]
+    def __add__(self, other: int) -> Number:
         return self._plus(other)
 
-    def __sub__(self, other: int) -> Number:  # type: ignore[override]
+    def __sub__(self, other: int) -> Number:
         return self._plus(other, -1)
 
     def _plus(self, other: int, sign: int = 1) -> Number:
@@ -162,19 +158,19 @@ class Number(Term):
             raise DesignError(f"{describe_sort(other)} is added to a Counter or subtracted", "add or subtract an int")
         return Number("add", sign * other, (self,))
 
-    def __le__(self, other: Number | int) -> Boolean:  # type: ignore[override]
+    def __le__(self, other: Number | int) -> Boolean:
         return Boolean("le", None, (self, number(other)))
 
-    def __lt__(self, other: Number | int) -> Boolean:  # type: ignore[override]
+    def __lt__(self, other: Number | int) -> Boolean:
         return ~Boolean("le", None, (number(other), self))
 
-    def __ge__(self, other: Number | int) -> Boolean:  # type: ignore[override]
+    def __ge__(self, other: Number | int) -> Boolean:
         return Boolean("le", None, (number(other), self))
 
-    def __gt__(self, other: Number | int) -> Boolean:  # type: ignore[override]
+    def __gt__(self, other: Number | int) -> Boolean:
         return ~Boolean("le", None, (self, number(other)))
 
-    __radd__ = __add__  # type: ignore[assignment]
+    __radd__ = __add__
 
 
 class Index(Term):
@@ -230,9 +226,10 @@ class NoValue:
     def _refuse(self, *_: object) -> NoReturn:
         raise self._refusal()
 
-    __bool__ = __len__ = __iter__ = __contains__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-    __add__ = __radd__ = __sub__ = __rsub__ = __and__ = __rand__ = __or__ = __ror__ = __invert__ = _refuse
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:  # a type checker finds these by itself, unless it sees them
+        __bool__ = __len__ = __iter__ = __contains__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+        __add__ = __radd__ = __sub__ = __rsub__ = __and__ = __rand__ = __or__ = __ror__ = __invert__ = _refuse
+        __hash__ = object.__hash__
 
 
 class Each(NoValue, Generic[K, V]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Final
 
+from ..events import EventMapping
 from ..recording import Design
 
 # name on the command line -> module and class; a design is imported when it is asked for
@@ -16,3 +17,10 @@ def built_in_design(name: str) -> type[Design]:
     module, attribute = BUILT_IN[name]
     design: type[Design] = getattr(import_module(f"{__name__}.{module}"), attribute)
     return design
+
+
+def events_of(name: str) -> EventMapping:
+    """What the events of a trace of a built-in design mean for it. Raises KeyError for an unknown name."""
+    module, _ = BUILT_IN[name]
+    mapping: EventMapping = import_module(f"{__name__}.{module}_events").EVENTS
+    return mapping

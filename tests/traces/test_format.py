@@ -228,7 +228,7 @@ def event_lists(draw: st.DrawFn) -> list[Event]:
 @settings(deadline=None)
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, events: list[Event]) -> None:
     path = tmp_path_factory.getbasetemp() / "round-trip.jsonl"
-    assert write_trace(path, Header(**HEADER), events) == len(events)
+    assert write_trace(path, Header(**HEADER | {"window": needed_window(events)}), events) == len(events)
     assert read_all(path) == events
     for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
         VALIDATOR.validate(json.loads(line))

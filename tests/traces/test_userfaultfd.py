@@ -191,10 +191,10 @@ def assert_truth_tells(events: list[Event], summary: Summary) -> None:
 def test_a_trace_never_says_whether_it_was_broken(tmp_path: Path, broken: Break | None) -> None:
     path = tmp_path / "run.jsonl"
     record(path, pages=32, seconds=0.05, broken=broken)
-    first = path.read_text().splitlines()[0]
     good = tmp_path / "good.jsonl"
     record(good, pages=32, seconds=0.05)
-    assert first == good.read_text().splitlines()[0]
+    with open_trace(path) as trace, open_trace(good) as other:
+        assert msgspec.structs.replace(trace.header, window=0) == msgspec.structs.replace(other.header, window=0)
     assert not any(word in path.read_text() for word in ("break", "broken", *BREAKS))
 
 
