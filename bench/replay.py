@@ -1,7 +1,7 @@
 """How many events per second replay takes, reading included: ``python bench/replay.py [--events N] [TRACE ...]``.
 
-Without a trace it measures made-up ones: correct runs of the 2010 proposal in which many stores follow the faults. For profit from a second
-look, each is replayed three times and the best counts.
+Without a trace it measures made-up ones: correct runs of the 2010 proposal in which many stores follow the faults. Each is replayed three
+times, and the best counts.
 """
 
 from __future__ import annotations
@@ -158,7 +158,8 @@ def measure(path: Path) -> str:
     best = min(_timed(lambda: replay(path, machine, EVENTS)) for _ in range(3))
     found = replay(path, machine, EVENTS)
     rate, read_rate = found.events / best, found.events / reading
-    return f"{path.name}: {found.outcome}, {found.events:,} events, {best:.2f} s, {rate:,.0f} events/s (reading alone {read_rate:,.0f}), widest {found.widest}"
+    size = f"{found.events:,} events, at most {found.widest} waiting"
+    return f"{path.name}: {found.outcome}, {size}, {best:.2f} s, {rate:,.0f} events/s (reading alone {read_rate:,.0f})"
 
 
 def _timed(work: object) -> float:

@@ -21,10 +21,11 @@ import numpy as np
 from ..model.machine import Machine, Sizes
 from . import store
 from .generate import checked_properties, inputs, source
-from .layout import Layout, check_sizes
+from .layout import Layout, State, check_sizes
 from .liveness import Liveness, analyse
 from .packing import Packing, Words, smaller_sizes
 from .reduction import make_reduction
+from .reference import Reference
 from .verdict import Result, Run, Verdict, unmet_expectations
 
 CHUNK_ROWS = 1 << 12
@@ -182,6 +183,7 @@ class _Search:
 
     def run(self, begun: float, compile_seconds: float, timeout: float | None, memory: int | None, progress: Progress | None) -> Result:
         machine = self.machine
+        reference = Reference(self.layout, self.dropped)
         wanted = np.array(
             [item.expectation == "sometimes" or self.only is None or item.name in self.only for item in self.properties], dtype=np.bool_
         )
@@ -223,7 +225,8 @@ class _Search:
                     first[place], wanted[place] = -1, False
             for place in always:
                 if place in found:
-                    return result("violated", False, self.properties[place].name, self.run_to(levels, found[place]))
+                    item = self.properties[place]
+                    return result("violated", False, item.name, self.run_to(levels, found[place], lambda state, item=item: not reference.holds(item, state)))
             reached.update(self.properties[place].name for place in found)
             if progress is not None:
                 progress(len(levels) - 1, states, pool.total)
@@ -243,7 +246,8 @@ class _Search:
                     dead_end = segment.rows[stuck[0]].copy()
             if dead_end is not None:
                 states += sum(int(part.weights[: len(part.rows)].sum()) for part in following)
-                return result("deadlock", False, None, self.run_to(levels, dead_end))
+                run = self.run_to(levels, dead_end, lambda state: not any(reference.successors(state)) and not reference.is_terminal(state))
+                return result("deadlock", False, None, run)
             segments = following
         return result("holds", True)
 
@@ -282,12 +286,18 @@ class _Search:
 
     # -- counterexamples: parents are re-derived, not stored
 
-    def run_to(self, levels: list[list[_Segment]], goal: Any) -> Run:
-        """A run of the machine itself (nothing zeroed, nothing renamed) that ends in a state for which the row ``goal`` stands."""
+    def run_to(self, levels: list[list[_Segment]], goal: Any, ends_badly: Callable[[State], bool]) -> Run:
+        """A run of the machine itself (nothing zeroed, nothing renamed) that ends in a state for which the row ``goal`` stands.
+
+        Every step of it is one of the reference, which must also say that it ends badly.
+        """
         chain = [goal]
         for segments in reversed(levels[:-1]):
             chain.append(self._predecessor(segments, chain[-1]))
-        return self.reduction.concrete_run([tuple(map(int, row)) for row in reversed(chain)], self.dropped)
+        run = self.reduction.concrete_run([tuple(map(int, row)) for row in reversed(chain)], self.dropped)
+        if not ends_badly(run.last):
+            raise AssertionError("the reference does not confirm the counterexample")
+        return run
 
     def _predecessor(self, segments: list[_Segment], goal: Any) -> Any:
         ignored, stuck = np.zeros_like(self.fired), np.zeros(1, dtype=np.int64)

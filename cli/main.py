@@ -40,9 +40,12 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        status = commands.main(standalone_mode=False)
+        with commands.make_context("thawcheck", sys.argv[1:]) as context:
+            status = commands.invoke(context)
         sys.stdout.flush()
         return int(status or 0)
+    except click.exceptions.Exit as leaving:  # --help and --version
+        return leaving.exit_code
     except click.exceptions.NoArgsIsHelpError as fault:
         print(fault.format_message())
         return 2

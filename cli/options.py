@@ -72,7 +72,7 @@ def _line_in(fault: BaseException, path: Path) -> str:
         return f":{fault.lineno}"
     line, step = "", fault.__traceback__
     while step is not None:
-        if Path(step.tb_frame.f_code.co_filename) == path:
+        if Path(step.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = f":{step.tb_lineno}"
         step = step.tb_next
     return line

@@ -8,6 +8,6 @@ from .terms import Boolean, Content, Cpu, Device, Each, Index, Number, Page, eve
 
 __all__ = [
     "Assumption", "Boolean", "Choice", "Constant", "Content", "Contents", "Counter", "Cpu", "Design", "DesignError", "Device", "Each",
-    "Flag", "Index", "Machine", "Number", "Page", "Part", "Sizes", "action", "always", "arbitrary", "assign_every", "every", "implies", "ite",
-    "machine_of", "number_of", "require", "some", "sometimes", "terminal",
+    "Flag", "Index", "Machine", "Number", "Page", "Part", "Sizes", "action", "always", "arbitrary", "assign_every", "every", "implies",
+    "ite", "machine_of", "number_of", "require", "some", "sometimes", "terminal",
 ]

@@ -44,7 +44,9 @@ class Declared(NoValue):
         self.name = self.name or name  # the first name stays: a second one is refused when the class is made
 
     def _refusal(self) -> DesignError:
-        return DesignError(f"{self.name or 'a declaration'} is read from the class, where it has no value", f"write self.{self.name or 'name'}")
+        return DesignError(
+            f"{self.name or 'a declaration'} is read from the class, where it has no value", f"write self.{self.name or 'name'}"
+        )
 
 
 class VariableDeclaration(Declared):
@@ -80,7 +82,9 @@ class VariableDeclaration(Declared):
             extent = self.maximum
             above = isinstance(initial, int) and extent is not None and extent.sort is None and initial > extent.offset
             if isinstance(initial, bool) or not isinstance(initial, int) or initial < 0 or above:
-                raise DesignError(f"a Counter up to {extent} is {initial!r} initially", "give a whole number within its range, or arbitrary")
+                raise DesignError(
+                    f"a Counter up to {extent} is {initial!r} initially", "give a whole number within its range, or arbitrary"
+                )
 
     def read(self, design: Any, indices: tuple[Term, ...]) -> Term:
         """The term for a read of this variable, noted by the recording that ``design`` stands for."""
@@ -143,7 +147,9 @@ class Cells(NoValue, Generic[K, V, L]):
 
     def _refusal(self) -> DesignError:
         name, sorts = self.declaration.name, ", ".join(sort.__name__.lower() for sort in self.declaration.per)
-        return DesignError(f"the array {name} is used without an index", f"write {name}[{sorts}], inside every(...) or some(...) for all of it")
+        return DesignError(
+            f"the array {name} is used without an index", f"write {name}[{sorts}], inside every(...) or some(...) for all of it"
+        )
 
 
 class Array(VariableDeclaration, Generic[K, V, L]):

@@ -114,7 +114,7 @@ class Variable:
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """What an action chooses: an index, a content, a Boolean, a number up to ``maximum``; or, with ``per``, one for every index of a sort."""
+    """What an action chooses: an index, a content, a Boolean, a number up to ``maximum``; or, with ``per``, one for every index."""
 
     name: str
     sort: type[Term]
@@ -241,11 +241,15 @@ class Machine:
     @cached_property
     def digest(self) -> str:
         """A digest of everything that has a meaning: two machines with one digest are the same machine."""
-        lines = [f"{v.name} {v.kind} {[s.__name__ for s in v.per]} {v.literals} {v.maximum} {v.initial!r} {v.ghost}" for v in self.variables]
+        lines = [
+            f"{v.name} {v.kind} {[s.__name__ for s in v.per]} {v.literals} {v.maximum} {v.initial!r} {v.ghost}" for v in self.variables
+        ]
         lines += [f"{name} {sort.__name__}" for name, sort in self.constants]
         lines += [f"{assumption.name} {assumption.protects}" for assumption in self.assumptions]
         for action in self.actions:
-            lines.append(f"{action.name} {[(p.name, p.sort.__name__, [s.__name__ for s in p.per], str(p.maximum)) for p in action.parameters]}")
+            lines.append(
+                f"{action.name} {[(p.name, p.sort.__name__, [s.__name__ for s in p.per], str(p.maximum)) for p in action.parameters]}"
+            )
             lines += [conjunct.term.key for conjunct in action.guard]
             lines += [f"{u.variable} {[i.key for i in u.indices]} {u.value.key} {[b.key for b in u.binders]}" for u in action.updates]
         lines += [f"{item.name} {item.expectation} {item.predicate.key}" for item in self.properties]

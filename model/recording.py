@@ -2,8 +2,8 @@
 
 This is the one place of the project with machinery behind an ordinary-looking class. What happens: ``Design.__init_subclass__`` makes
 a :class:`_Recording` for the new class, whose variables read as terms. It calls every action with a symbol for each parameter;
-``require`` adds conjuncts to the guard and assignments add updates. The result, a :class:`.machine.Machine`, is kept on the class and given by
-:func:`machine_of`. A design that would not mean what it seems to say is refused at that moment, with file, line and remedy.
+``require`` adds conjuncts to the guard and assignments add updates. The result, a :class:`.machine.Machine`, is kept on the class and
+given by :func:`machine_of`. A design that would not mean what it seems to say is refused at that moment, with file, line and remedy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,24 @@ from .errors import DesignError, caller_frame, caller_position, is_language
 from .machine import Action, Conjunct, Machine, Parameter, Property, Update, Variable
 from .machine import Assumption as RecordedAssumption
 from .source import argument_sources, check_source, definition_line
-from .terms import Boolean, Content, Each, Index, Number, Symbol, Term, bind, boolean, built_terms, each_parts, escaped, inside_lambda, is_sort, text, walk
+from .terms import (
+    Boolean,
+    Content,
+    Each,
+    Index,
+    Number,
+    Symbol,
+    Term,
+    bind,
+    boolean,
+    built_terms,
+    each_parts,
+    escaped,
+    inside_lambda,
+    is_sort,
+    text,
+    walk,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,7 +123,9 @@ class _Recording:
                 where = _deepest_line(problem) or _position(method)
                 words = " ".join(str(problem).split())
                 raise DesignError(
-                    f"{self.what} cannot be recorded: {type(problem).__name__}: {words}", "its body runs once, on terms instead of values", where=where
+                    f"{self.what} cannot be recorded: {type(problem).__name__}: {words}",
+                    "its body runs once, on terms instead of values",
+                    where=where,
                 ) from problem
 
     def note_read(self, declaration: VariableDeclaration) -> None:
@@ -116,16 +135,22 @@ class _Recording:
                 "all updates happen at once: read it before the first assignment",
             )
 
-    def note_write(self, declaration: VariableDeclaration, indices: tuple[Index, ...], value: Term, binders: tuple[Index, ...] = ()) -> None:
+    def note_write(
+        self, declaration: VariableDeclaration, indices: tuple[Index, ...], value: Term, binders: tuple[Index, ...] = ()
+    ) -> None:
         if self.kind != "action":
             raise DesignError(f"{self.what} assigns {declaration.name}", "a property only looks")
         if inside_lambda.get():
-            raise DesignError(f"{declaration.name} is assigned inside a lambda", "every(...) only looks; use assign_every(...) for a whole array")
+            raise DesignError(
+                f"{declaration.name} is assigned inside a lambda", "every(...) only looks; use assign_every(...) for a whole array"
+            )
         for other, _ in self.updates:
             if other.variable != declaration.name:
                 continue
             if binders or other.binders or [i.key for i in other.indices] == [i.key for i in indices]:
-                raise DesignError(f"{declaration.name} is written twice in {self.what}", "write each cell once (an inherited action's writes count)")
+                raise DesignError(
+                    f"{declaration.name} is written twice in {self.what}", "write each cell once (an inherited action's writes count)"
+                )
         for index in indices:
             index.used = True
         self.written.add(declaration.name)
@@ -160,7 +185,9 @@ def _record(cls: type[Design]) -> Machine:
     declared = _declared(cls)
     ghosts = {d.name for d in declared if isinstance(d, VariableDeclaration) and d.ghost}
     variables = tuple(
-        Variable(d.name, d.kind, d.per, d.literals, d.maximum, d.initial, d.ghost, "") for d in declared if isinstance(d, VariableDeclaration)
+        Variable(d.name, d.kind, d.per, d.literals, d.maximum, d.initial, d.ghost, "")
+        for d in declared
+        if isinstance(d, VariableDeclaration)
     )
     constants = tuple((d.name, d.sort) for d in declared if isinstance(d, Constant))
     assumptions = tuple(RecordedAssumption(d.name, d.title, d.protects) for d in declared if isinstance(d, Assumption))
@@ -202,7 +229,7 @@ def _record_action(cls: type, name: str, ghosts: set[str]) -> Action:
     recorded = Action(name, inspect.cleandoc(method.__doc__ or ""), parameters, tuple(recording.guard), updates, *where)
     if not updates:
         raise DesignError(f"action {name} changes nothing", "assign something, or delete it", where=where)
-    _check_terms(recording)
+    _check_terms(recording, parameters)
     _check_distinct_cells(recording, recorded)
     _check_false(recorded)
     _check_ghosts_and_assumptions(recording, name, ghosts)
@@ -210,21 +237,29 @@ def _record_action(cls: type, name: str, ghosts: set[str]) -> Action:
 
 
 def _parameters(method: Callable[..., Any], action_name: str, where: tuple[str, int]) -> Iterator[Parameter]:
-    signature = list(inspect.signature(method).parameters.values())[1:]
+    first, *signature = [*inspect.signature(method).parameters.values()] or [None]
+    if first is None or first.annotation is not inspect.Parameter.empty:
+        raise DesignError(f"action {action_name} has no self", "make it its first parameter", where=where)
     try:
         hints = get_type_hints(inspect.unwrap(method), include_extras=True)
     except Exception as problem:
         raise DesignError(
-            f"an annotation of action {action_name} means nothing: {problem}", "define or import the sort at the top of the file", where=where
+            f"an annotation of action {action_name} means nothing: {problem}",
+            "define or import the sort at the top of the file",
+            where=where,
         ) from problem
     for parameter in signature:
         name, annotation = parameter.name, hints.get(parameter.name)
         if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD or parameter.default is not inspect.Parameter.empty:
             raise DesignError(
-                f"parameter {name!r} of action {action_name} is no plain one", "an action's parameters are chosen freely: no default, no *, no /", where=where
+                f"parameter {name!r} of action {action_name} is no plain one",
+                "an action's parameters are chosen freely: no default, no *, no /",
+                where=where,
             )
         if "__" in name:
-            raise DesignError(f"parameter {name!r} of action {action_name} has two underscores in a row", "give it another name", where=where)
+            raise DesignError(
+                f"parameter {name!r} of action {action_name} has two underscores in a row", "give it another name", where=where
+            )
         origin = get_origin(annotation)
         maximum = extent_of(get_args(annotation)[1]) if origin is Annotated and get_args(annotation)[0] is Number else None
         if maximum is not None:
@@ -262,14 +297,18 @@ def _record_property(cls: type, name: str, expectation: str) -> Property:
         raise DesignError(f"property {name} returns no Boolean", "return what it expects", where=where)
     with _set(built_terms, recording.built):
         predicate = boolean(result)
-    _check_terms(recording, (predicate, where))
+    _check_terms(recording, (), (predicate, where))
     if expectation != "terminal":
         if not method.__doc__:
-            raise DesignError(f"property {name} has no docstring", "say in a sentence what it expects: it is printed when it fails", where=where)
+            raise DesignError(
+                f"property {name} has no docstring", "say in a sentence what it expects: it is printed when it fails", where=where
+            )
         if predicate.op == "literal":
             raise DesignError(f"property {name} is always {predicate.payload}", "compare something that a step can change", where=where)
     if any(part.op == "assumption" for part in walk(predicate)):
-        raise DesignError(f"property {name} reads an assumption", "assumptions guard actions; a property holds with them or without", where=where)
+        raise DesignError(
+            f"property {name} reads an assumption", "assumptions guard actions; a property holds with them or without", where=where
+        )
     return Property(name, expectation, _first_sentence(method.__doc__ or name), predicate, *where)
 
 
@@ -285,20 +324,37 @@ def _check_class(cls: type) -> None:
                 continue
             if isinstance(value, Declared) and value.name != name:
                 where = value.where if any(other is value for known, other in vars(base).items() if known != name) else None
-                raise DesignError(f"{name!r} is the {value.name!r} of the same or another class", "declare it anew: a name, a variable", where=where)
+                raise DesignError(
+                    f"{name!r} is the {value.name!r} of the same or another class", "declare it anew: a name, a variable", where=where
+                )
             if (isinstance(value, Declared) or _mark_of(value)) and (name.startswith("_") or hasattr(Part, name)):
                 raise DesignError(f"the name {name!r} belongs to the language", "choose another, without an underscore in front")
+            marks = [mark for inner in ("__func__", "fget", "func") if (mark := _mark_of(getattr(value, inner, None)))]
+            if marks:
+                raise DesignError(f"{base.__name__}.{name} is marked @{marks[0]}, but is no plain method", "leave the other decorator out")
+            if isinstance(value, (list, tuple, dict)) and any(isinstance(item, Declared) for item in _items(value)):
+                raise DesignError(
+                    f"{base.__name__}.{name} holds variables that have no name", "give each a name, or declare an array with 'per'"
+                )
             winner, chosen = found.setdefault(name, (base, value))
             if not issubclass(winner, base):
                 raise DesignError(
-                    f"{winner.__name__} and {base.__name__} both have {name!r}", f"rename one, or define it in {cls.__name__} and say there what is meant"
+                    f"{winner.__name__} and {base.__name__} both have {name!r}",
+                    f"rename one, or define it in {cls.__name__} and say there what is meant",
                 )
             if _kind(value) and not _kind(chosen):
-                raise DesignError(f"{winner.__name__}.{name} hides {base.__name__}.{name} without its decorator", "decorate it like the one it overrides")
+                raise DesignError(
+                    f"{winner.__name__}.{name} hides {base.__name__}.{name} without its decorator", "decorate it like the one it overrides"
+                )
             if _kind(value) != _kind(chosen):
                 raise DesignError(
-                    f"{winner.__name__}.{name} is {_kind(chosen)}, {base.__name__}.{name} is {_kind(value) or 'an ordinary method'}", "give it another name"
+                    f"{winner.__name__}.{name} is {_kind(chosen)}, {base.__name__}.{name} is {_kind(value) or 'an ordinary method'}",
+                    "give it another name",
                 )
+
+
+def _items(value: list[object] | tuple[object, ...] | dict[object, object]) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _kind(value: object) -> str:
@@ -323,12 +379,16 @@ def _check_machine(machine: Machine, declared: list[Declared]) -> None:
     ranges = {f"{variable.name}_in_range" for variable in machine.variables if variable.kind == "counter"}
     for item in machine.properties:
         if item.name in ranges:
-            raise DesignError(f"the name {item.name!r} belongs to a Counter", "every Counter has such a property by itself", where=(item.file, item.line))
+            raise DesignError(
+                f"the name {item.name!r} belongs to a Counter", "every Counter has such a property by itself", where=(item.file, item.line)
+            )
     for d in declared:
         for protected in d.protects if isinstance(d, Assumption) else ():
             if protected not in names | ranges:
                 known = ", ".join(sorted(names | ranges)) or "(none)"
-                raise DesignError(f"{d.name} protects {protected!r}, which is no property of {machine.name}", f"name one of {known}", where=d.where)
+                raise DesignError(
+                    f"{d.name} protects {protected!r}, which is no property of {machine.name}", f"name one of {known}", where=d.where
+                )
     plurals: dict[str, type[Index]] = {}
     for sort in machine.sorts:
         for name in (sort.__name__, sort.plural):
@@ -336,19 +396,31 @@ def _check_machine(machine: Machine, declared: list[Declared]) -> None:
                 raise DesignError(f"two sorts of {machine.name} are called {name}", "rename one, or set its 'plural'", where=here)
 
 
-def _check_terms(recording: _Recording, *more: tuple[Term, tuple[str, int]]) -> None:
-    """Refuses a result that nobody uses, and a bound index that has left its quantifier."""
+def _check_terms(recording: _Recording, parameters: tuple[Parameter, ...], *more: tuple[Term, tuple[str, int]]) -> None:
+    """Refuses a result that nobody uses, a bound index that has left its quantifier, and a parameter that has left its action."""
     for term, where in recording.built:
         if not term.used:
             raise DesignError(
-                f"{recording.what}: nobody uses the result of {text(term)!r}", "pass it to require(...), assign it, or delete it", where=where
+                f"{recording.what}: nobody uses the result of {text(term)!r}",
+                "pass it to require(...), assign it, or delete it",
+                where=where,
             )
+    names = {parameter.name for parameter in parameters}
     said: list[tuple[Term, tuple[str, int]]] = [(conjunct.term, (conjunct.file, conjunct.line)) for conjunct in recording.guard]
     said += [(term, where) for update, where in recording.updates for term in (*update.indices, update.value)]
     for term, where in (*said, *more):
         lost = escaped(term)
         if lost is not None:
-            raise DesignError(f"{recording.what}: the index {text(lost)} of a quantifier is used outside it", "write another every(...) or some(...)", where=where)
+            raise DesignError(
+                f"{recording.what}: the index {text(lost)} of a quantifier is used outside it",
+                "write another every(...) or some(...)",
+                where=where,
+            )
+        for part in walk(term):
+            if part.op in ("parameter", "element") and str(part.payload) not in names and "''" not in str(part.payload):
+                raise DesignError(
+                    f"{recording.what} uses the parameter {part.payload} of another", "make it a parameter of this one", where=where
+                )
 
 
 def _check_distinct_cells(recording: _Recording, action_: Action) -> None:
@@ -394,7 +466,9 @@ def _check_false(action_: Action) -> None:
             contradiction |= not possible[subject]
         if contradiction:
             raise DesignError(
-                f"the guard of {action_.name} is always false at {conjunct.source!r}", "it contradicts another condition", where=(conjunct.file, conjunct.line)
+                f"the guard of {action_.name} is always false at {conjunct.source!r}",
+                "it contradicts another condition",
+                where=(conjunct.file, conjunct.line),
             )
 
 
@@ -426,7 +500,9 @@ def _check_ghosts_and_assumptions(recording: _Recording, name: str, ghosts: set[
             if update.variable not in ghosts:
                 _check_no_ghost(term, ghosts, f"the update of {update.variable} in {name}", where)
             if any(part.op == "assumption" for part in walk(term)):
-                raise DesignError(f"{name} assigns what an assumption says", "write an action of its own that requires ~assumption", where=where)
+                raise DesignError(
+                    f"{name} assigns what an assumption says", "write an action of its own that requires ~assumption", where=where
+                )
 
 
 def _check_no_ghost(term: Term, ghosts: set[str], what: str, where: tuple[str, int]) -> None:
@@ -443,7 +519,9 @@ def _check_polarity(term: Term, positive: bool, action_name: str, where: tuple[s
             where=where,
         )
     if term.op in ("eq", "ite") and any(part.op == "assumption" for part in walk(term)):
-        raise DesignError(f"{action_name} compares the assumption with something", "write implies(assumption, ...) or ~assumption", where=where)
+        raise DesignError(
+            f"{action_name} compares the assumption with something", "write implies(assumption, ...) or ~assumption", where=where
+        )
     for place, argument in enumerate(term.args):
         flips = term.op == "not" or (term.op == "implies" and place == 0)
         _check_polarity(argument, positive != flips, action_name, where)
@@ -454,10 +532,15 @@ def _check_polarity(term: Term, positive: bool, action_name: str, where: tuple[s
 
 def _mark(method: F, kind: str) -> F:
     if not isinstance(method, FunctionType):
-        raise DesignError(f"@{kind} on something that is no method", f"write @{kind} directly above a def, and nothing that is no function in between")
+        raise DesignError(
+            f"@{kind} on something that is no method", f"write @{kind} directly above a def, and nothing that is no function in between"
+        )
     earlier = _mark_of(method)
     if earlier:
         raise DesignError(f"{method.__name__} is marked @{earlier} and @{kind}", "decide for one")
+    before = caller_frame().f_locals.get(method.__name__)  # what the class body has defined under this name so far
+    if isinstance(before, Declared) or _mark_of(before):
+        raise DesignError(f"{method.__name__!r} is defined twice in one class", "rename one: Python keeps the second only")
     method._thawcheck_mark = kind  # type: ignore[attr-defined]  # how the class finds its actions again
     return method
 
@@ -494,7 +577,7 @@ def _did_you_mean(cls: type, name: str) -> str:
     return f"did you mean {close[0]!r}?" if close else f"declared are {', '.join(variables) or 'no variables'}"
 
 
-class _set:  # noqa: N801  (a context manager that reads like a statement)
+class _set:
     """Sets a context variable for the length of a with block."""
 
     def __init__(self, variable: ContextVar[Any], value: Any) -> None:

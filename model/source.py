@@ -91,7 +91,11 @@ def _check_function(cls: type, definition: ast.FunctionDef, source: str, file: s
                 for side, bracket in ((left, ")"), (right, "(")):
                     if isinstance(side, ast.BinOp) and isinstance(side.op, (ast.BitAnd, ast.BitOr)) and bracket not in between:
                         mark = "&" if isinstance(side.op, ast.BitAnd) else "|"
-                        refuse(node, f"in {_words(source, node)!r} {mark} binds stronger than the comparison", "put brackets around the comparison")
+                        refuse(
+                            node,
+                            f"in {_words(source, node)!r} {mark} binds stronger than the comparison",
+                            "put brackets around the comparison",
+                        )
         for tested in _tested(node):
             if isinstance(tested, ast.Attribute) and isinstance(getattr(cls, tested.attr, None), FunctionType):
                 refuse(tested, f"{_words(source, tested)} is a method, and always true", "call it, and use require(...), ite(...), & or |")

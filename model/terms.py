@@ -93,7 +93,9 @@ class Term:
         )
 
     def _refuse_arithmetic(self, other: object) -> NoReturn:
-        raise DesignError(f"arithmetic on {describe_sort(self)}", "only a Counter can be ordered, and only an int added to it or subtracted")
+        raise DesignError(
+            f"arithmetic on {describe_sort(self)}", "only a Counter can be ordered, and only an int added to it or subtracted"
+        )
 
     def _refuse_iteration(self) -> NoReturn:
         raise DesignError("a term cannot be iterated over", "use every(...) or some(...)")
@@ -187,7 +189,9 @@ class Index(Term):
         if "plural" not in cls.__dict__:
             cls.plural = cls.__name__.lower() + "s"
         if cls.plural == "contents" or not cls.plural.isidentifier():
-            raise DesignError(f"{cls.plural!r} is no plural for the sort {cls.__name__}", "set 'plural' to a name that sizes do not use yet")
+            raise DesignError(
+                f"{cls.plural!r} is no plural for the sort {cls.__name__}", "set 'plural' to a name that sizes do not use yet"
+            )
 
 
 class Page(Index):

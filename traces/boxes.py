@@ -358,10 +358,7 @@ def covers(large: Box, small: Box, factored: Factored) -> bool:
     for place in factored.contents:
         if a[place] != b[place]:
             return False
-    for place in factored.finite:
-        if b[place] & ~a[place]:
-            return False
-    return True
+    return all(not b[place] & ~a[place] for place in factored.finite)
 
 
 def _renumbered(box: Box, factored: Factored) -> Box:

@@ -68,10 +68,11 @@ class Move:
         """The parts of a box in which the action is possible, followed by the cells of its arguments."""
         return _narrowed([self._start(local, globals_, content)], self.conditions)
 
-    def false_conditions(self, local: Box, globals_: Cells, content: int | None) -> list[Conjunct]:
-        """The conditions that hold nowhere in a box, each asked alone."""
+    def false_conditions(self, local: Box, globals_: Cells, content: int | None, everywhere: bool = True) -> list[Conjunct]:
+        """The conditions that hold nowhere in a box, each asked alone; not ``everywhere``: of those that read only global cells."""
         start = self._start(local, globals_, content)
-        return [conjunct for conjunct, node in self.conditions if not _narrowed([start], [(conjunct, node)])]
+        conditions = self.conditions if everywhere else self.global_conditions
+        return [conjunct for conjunct, node in conditions if not _narrowed([start], [(conjunct, node)])]
 
     def impossible(self, local: Box, globals_: Cells, content: int | None) -> list[Box]:
         """The parts of a box in which the action is not possible."""

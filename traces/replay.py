@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..model.events import EventMapping
+from ..model.events import EventMapping, Observes
 from ..model.machine import Machine
-from .boxes import describe_value
+from .boxes import Box, Cells, describe_value
 from .format import Event, Trace, open_trace
 from .moves import Move
 from .order import Failure, Orders
@@ -76,11 +77,13 @@ class Outcome:
     """Whether the run was followed to its end or to an event that nothing explains; otherwise a bound was hit."""
 
 
-def replay(source: str | os.PathLike[str] | Trace, machine: Machine, mapping: EventMapping, *, dropped: frozenset[str] = frozenset()) -> Outcome:
-    """Replay a trace, a file or one that is open and not yet read, against a design.
+def replay(
+    source: str | os.PathLike[str] | Trace, machine: Machine, mapping: EventMapping, *, dropped: frozenset[str] = frozenset()
+) -> Outcome:
+    """Replay a trace against a design: a file, or a trace that is open and not yet read.
 
-    ``mapping`` says what events mean for the design; ``dropped`` names the assumptions that are not held. Raises TraceError if the trace cannot be
-    read, NotFactored if the design cannot be replayed page by page, ValueError for an unknown assumption.
+    ``mapping`` says what events mean for the design; ``dropped`` names the assumptions that are not held. Raises TraceError if the
+    trace cannot be read, NotFactored if the design cannot be replayed page by page, ValueError for an unknown assumption.
     """
     unknown = dropped - {assumption.name for assumption in machine.assumptions}
     if unknown:
@@ -101,17 +104,18 @@ class _Replay:
 
     def run(self) -> Outcome:
         take, kinds, note = self.orders.take, self.truths.kinds, self.truths.note
-        line = 1
-        for line, event in enumerate(self.trace, 2):  # noqa: B007
+        line, following = 1, True
+        for line, event in enumerate(self.trace, 2):
             if event.kind in kinds:
                 note(event)
-            if self.beyond is None:
+            if following:
                 try:
                     take(event, line)
+                    following = self.orders.failure is None
                 except Beyond as bound:
-                    self.beyond = str(bound)
+                    self.beyond, following = str(bound), False
         self.events = line - 1
-        if self.beyond is None:
+        if following:
             try:
                 self.orders.finish()
             except Beyond as bound:
@@ -122,22 +126,24 @@ class _Replay:
         contradictions = tuple(self.truths.contradictions())
         failure = self.orders.failure
         unexplained = None if failure is None else self._explain(failure)
-        proven = failure is not None and (self.orders.unsure is None or self.orders.unsure[0] >= failure.entry.end)
+        unsure = self.orders.chain.unsure
         missing: tuple[str, ...] = ()
+        outcome: Answer = "inconclusive"
         if contradictions:
             more = f", and {len(contradictions) - 1} more" if len(contradictions) > 1 else ""
-            outcome, reason = "violated", f"{contradictions[0]}{more}"
-            if unexplained is not None:
-                reason += f"; {unexplained}"
-        elif self.beyond is not None and failure is None:
-            outcome, reason = "inconclusive", self.beyond
-        elif unexplained is not None:
-            outcome, reason = ("not-a-behaviour", str(unexplained)) if proven else ("inconclusive", f"{unexplained}, but {self.orders.unsure[1]}")  # type: ignore[index]
+            outcome, reason = "violated", f"{contradictions[0]}{more}{f'; {unexplained}' if unexplained else ''}"
+        elif failure is not None and unsure is not None and unsure[0] < failure.entry.end:
+            reason = f"{unexplained}, but {unsure[1]}"
+        elif failure is not None:
+            outcome, reason = "not-a-behaviour", str(unexplained)
+        elif self.beyond is not None:
+            reason = self.beyond
+        elif missing := self._missing():
+            reason = missing[0] + (f", and {len(missing) - 1} more" if len(missing) > 1 else "")
         else:
-            missing = self._missing()
-            outcome, reason = ("inconclusive", missing[0]) if missing else ("holds", "explained, and the truth of every page was seen and is right")
+            outcome, reason = "holds", "the design explains the run, and the truth of every page was seen and is right"
         return Outcome(
-            outcome, reason, self.trace.header.pages, self.events, self.dropped, contradictions, unexplained, missing,  # type: ignore[arg-type]
+            outcome, reason, self.trace.header.pages, self.events, self.dropped, contradictions, unexplained, missing,
             frozenset(self.tables.held), self.orders.widest, self.beyond is None,
         )
 
@@ -145,11 +151,11 @@ class _Replay:
         """What keeps an explained run from being known as right."""
         if not self.events:
             return ("the trace has no events",)
-        ends = self._machine(self.orders.global_number)
-        if not self.tables.always_terminal(self.orders.global_number):
+        ends = self._machine(self.orders.chain.last)
+        if not self.tables.always_terminal(self.orders.chain.last):
             phases = ", ".join(f"{name} is {value}" for name, value in ends.items())
             return (f"the run was not recorded to its end ({phases})",)
-        literals = self.tables.global_literals(self.orders.global_number)
+        literals = self.tables.global_literals(self.orders.chain.last)
         return tuple(
             f"page {page}: whether '{item.title}' cannot be told, its {' and '.join(wanted) or 'state'} was not seen"
             for page, item, wanted in self.truths.missing(literals)
@@ -162,67 +168,62 @@ class _Replay:
         return {str(cell): " or ".join(sorted({describe_value(cell, one[place], ()) for one in found})) for place, cell in enumerate(cells)}
 
     def _explain(self, failure: Failure) -> Unexplained:
-        tables, event = self.tables, failure.entry.event
+        event, factored = failure.entry.event, self.tables.factored
         states: tuple[dict[str, str], ...] = ()
-        refusals: list[Refusal] = []
-        unit = failure.program.units[failure.place]
-        if failure.number is None:
-            for move in unit.alternatives:
-                refusals.append(self._refusal_without_page(move, failure))
+        if failure.possible is None:
+            blank = [factored.initial_local()]
+            moves = failure.program.units[failure.place].alternatives
+            refusals = [self._refusal(move, blank, failure, None, everywhere=False)[0] for move in moves]
         else:
-            boxes = tables.sets[failure.number]
-            cells = tables.factored.local
+            number, names = failure.possible
+            boxes = self.tables.sets[number][:STATES_SHOWN]
             states = tuple(
-                {str(cell): describe_value(cell, box[0][place], failure.names) for place, cell in enumerate(cells)} for box in boxes[:STATES_SHOWN]
+                {str(cell): describe_value(cell, value, names) for cell, value in zip(factored.local, box[0], strict=True)} for box in boxes
             )
-            names = failure.names
-            content = None
-            if event.content is not None:
-                names = names if event.content in names else (*names, event.content)
-                content = names.index(event.content)
-            values = Values(content, event.in_use, event.in_image)
-            refusals = self._refusals(failure, names, values)
+            refusals = self._refusals(failure, number, names)
         refusals += [Refusal(name, (), (f"{self.machine.name} has no such action",)) for name in failure.program.lacking]
         return Unexplained(
             failure.entry.line, event, failure.page, self._machine(failure.global_number), states, tuple(dict.fromkeys(refusals))
         )
 
-    def _refusal_without_page(self, move: Move, failure: Failure) -> Refusal:
-        best = min(
-            ([c for c in move.false_conditions(self.tables.factored.initial_local(), one, None)] for one in self.tables.globals[failure.global_number]),
-            key=len,
-        )
-        return Refusal(move.action.name, tuple((c.source, c.file, c.line) for c in best))
+    def _refusal(
+        self, move: Move, boxes: Sequence[Box], failure: Failure, content: int | None, everywhere: bool = True
+    ) -> tuple[Refusal, Box, Cells]:
+        """What was false of an action where the least was false, and where that is. Not ``everywhere``: only of global conditions."""
+        globals_ = self.tables.globals[failure.global_number]
+        tried = [(box, one, move.false_conditions(box, one, content, everywhere)) for box in boxes for one in globals_]
+        box, one, false = min(tried, key=lambda item: len(item[2]))
+        false = false + move.false_shared(one, self.orders.shared)
+        return Refusal(move.action.name, tuple((c.source, c.file, c.line) for c in false)), box, one
 
-    def _refusals(self, failure: Failure, names: Names, values: Values) -> list[Refusal]:
-        """For each action that might have explained the event, what was false where the least was false."""
-        tables = self.tables
-        assert failure.number is not None
-        boxes, globals_ = tables.sets[failure.number], tables.globals[failure.global_number]
-        found: list[Refusal] = []
-        for place in range(failure.place, len(failure.program.units)):
-            unit = failure.program.units[place]
-            closed = tables.close(boxes, failure.global_number)
-            for move in unit.alternatives:
-                tried = [(box, one, move.false_conditions(box, one, values.content)) for box in closed for one in globals_]
-                box, one, best = min(tried, key=lambda item: len(item[2]))
-                shared = move.false_shared(one, self.orders.shared)
-                observed = ()
-                if not best and not shared:
-                    observed = self._disagreements(list(move.apply(box, one, values.content)), unit.observes, names, values)
-                    if not observed and not list(move.possible(box, one, values.content)):
-                        observed = ("its conditions hold one by one but not together",)
-                found.append(Refusal(move.action.name, tuple((c.source, c.file, c.line) for c in (*best, *shared)), observed))
-            if not unit.alternatives:
-                found.append(Refusal("observation", (), self._disagreements(list(closed), unit.observes, names, values)))
-            after = [box for box in tables.unit(closed, failure.global_number, unit, values)]
-            if not after:
-                return found
-            found.clear()
-            boxes = tuple(after)
+    def _refusals(self, failure: Failure, number: int, names: Names) -> list[Refusal]:
+        """For each action that might have explained the event, why it does not: at the first step at which none does."""
+        tables, event = self.tables, failure.entry.event
+        content = None
+        if event.content is not None:
+            names = names if event.content in names else (*names, event.content)
+            content = names.index(event.content)
+        values = Values(content, event.in_use, event.in_image)
+        boxes = tables.sets[number]
+        for unit in failure.program.units[failure.place :]:
+            boxes = tables.close(boxes, failure.global_number)
+            after = tuple(tables.unit(boxes, failure.global_number, unit, values))
+            if not after or unit is failure.program.units[-1]:
+                break
+            boxes = after
+        found = []
+        for move in unit.alternatives:
+            refusal, box, one = self._refusal(move, boxes, failure, content)
+            if not refusal.false:
+                reached = list(move.apply(box, one, content))
+                seen = self._disagreements(reached, unit.observes, names, values) or ("its conditions do not hold together",)
+                refusal = Refusal(refusal.action, (), seen)
+            found.append(refusal)
+        if not unit.alternatives:
+            found.append(Refusal("what was seen", (), self._disagreements(boxes, unit.observes, names, values)))
         return found
 
-    def _disagreements(self, boxes: list, observes: tuple, names: Names, values: Values) -> tuple[str, ...]:  # type: ignore[type-arg]
+    def _disagreements(self, boxes: Sequence[Box], observes: tuple[Observes, ...], names: Names, values: Values) -> tuple[str, ...]:
         found = []
         for item in observes:
             place = self.tables.factored.place[item.variable, (0,)]

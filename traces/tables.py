@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..model.events import Does, EventMapping, Meaning, Observes
 from ..model.machine import Action, Machine, Sizes
@@ -25,6 +25,10 @@ MOST_REMEMBERED = 1 << 18
 Boxes = tuple[Box, ...]
 Names = tuple[str, ...]
 Renaming = tuple[int, ...]
+Stepped = tuple[int, Renaming] | None
+"""The number of a set and which of the names that were used are its names, in its order; None if there is no state in it."""
+
+NOTHING: frozenset[str] = frozenset()
 
 
 class Beyond(Exception):
@@ -95,16 +99,16 @@ class Tables:
         self._global_numbers: dict[tuple[Cells, ...], int] = {}
         self._enabled: dict[int, list[Move]] = {}
         self._closed: dict[tuple[Boxes, int], Boxes] = {}
-        self.remembered: dict[tuple[object, ...], tuple[int, Renaming] | None] = {}
+        self.remembered: dict[tuple[object, ...], Stepped] = {}
         self._unions: dict[tuple[int, int, Renaming], tuple[int, Renaming]] = {}
 
     def _check_observed(self) -> None:
         for kind, meaning in self.mapping.kinds.items():
-            for item in (*meaning.observes, *meaning.witnesses):
-                if item.variable not in self.factored.variables:
-                    raise NotFactored(f"{self.machine.name} has no variable {item.variable}, which '{kind}' events show")
-                if self.factored.variables[item.variable].per != (Page,):
-                    raise NotFactored(f"{item.variable} of {self.machine.name}, which '{kind}' events show, is not one value for each page")
+            for name in (*(item.variable for item in meaning.observes), *(item.variable for item in meaning.witnesses)):
+                if name not in self.factored.variables:
+                    raise NotFactored(f"{self.machine.name} has no variable {name}, which '{kind}' events show")
+                if self.factored.variables[name].per != (Page,):
+                    raise NotFactored(f"{name} of {self.machine.name}, which '{kind}' events show, is not one value for each page")
 
     # ------------------------------------------------------------ programs
 
@@ -115,10 +119,6 @@ class Tables:
         if found is None:
             found = self._programs[key] = self._program(*key)
         return found
-
-    def meaning(self, kind: str, on_page: bool) -> Meaning | None:
-        """What a kind of event means, None if the mapping does not say."""
-        return None if not on_page and kind in self.mapping.over_all_pages else self.mapping.kinds.get(kind)
 
     def _program(self, kind: str, cpu: int | None, on_page: bool) -> Program:
         meaning = self.mapping.over_all_pages.get(kind) if not on_page else None
@@ -253,8 +253,8 @@ class Tables:
 
     def step(
         self, number: int, global_number: int, program: Program, first: int, last: int, values: Values, excluded: frozenset[str]
-    ) -> tuple[int, Renaming] | None:
-        """The set after the units from first to last (exclusive) of a program, None if it is empty. Remembered by the caller."""
+    ) -> Stepped:
+        """The set after the units from first to last (exclusive) of a program. The caller remembers it."""
         boxes: Boxes = self.sets[number]
         for unit in program.units[first:last]:
             boxes = normal(self.unit(self.close(boxes, global_number), global_number, unit, values, excluded), self.factored)
@@ -262,12 +262,12 @@ class Tables:
                 return None
         return self.intern(boxes)
 
-    def remember(self, key: tuple[object, ...], result: tuple[int, Renaming] | None) -> None:
+    def remember(self, key: tuple[object, ...], result: Stepped) -> None:
         """Keep the result of a step under a key."""
         self._forget(self.remembered)
         self.remembered[key] = result
 
-    def _forget(self, table: dict[object, object] | dict[tuple[object, ...], object]) -> None:  # type: ignore[type-arg]
+    def _forget(self, table: dict[Any, Any]) -> None:
         if len(table) > MOST_REMEMBERED:
             table.clear()
 
@@ -399,7 +399,8 @@ def _meanings(mapping: EventMapping) -> Iterator[Meaning]:
 
 def _followed(machine: Machine, mapping: EventMapping, actions: list[Action]) -> tuple[frozenset[str], frozenset[str]]:
     """The variables that matter for what can happen and what is seen; and those among them that are shared counters."""
-    needed = {item.variable for meaning in _meanings(mapping) for item in (*meaning.observes, *meaning.witnesses)}
+    needed = {item.variable for meaning in _meanings(mapping) for item in meaning.observes}
+    needed |= {item.variable for meaning in _meanings(mapping) for item in meaning.witnesses}
     needed |= {name for action in actions for conjunct in action.guard for name in reads(conjunct.term)} | reads(machine.terminal)
     needed &= {variable.name for variable in machine.variables}
     grown = True

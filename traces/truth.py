@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..model.events import EventMapping, Witnesses
+from ..model.events import EventMapping
 from ..model.machine import Machine, Property, Sizes
 from ..model.terms import Page
 from .boxes import Box, Cells, Compiler, Factored, Node, reads
@@ -29,7 +29,7 @@ class Contradiction:
 
 
 class Truths:
-    """Collects what truth events say about each page, the first of a kind for each, and asks the properties.
+    """Collects what truth events say about each page, what was seen first where several say something, and asks the properties.
 
     Only properties are asked that compare with content that software cannot see (a ghost): about the others, explaining the run says all.
     """
@@ -37,11 +37,15 @@ class Truths:
     def __init__(self, machine: Machine, mapping: EventMapping, header: Header) -> None:
         self.machine, self.mapping, self.pages = machine, mapping, header.pages
         self.kinds = {kind: meaning.witnesses for kind, meaning in mapping.kinds.items() if meaning.witnesses}
-        self._seen: dict[str, dict[int, Value]] = {item.variable: {} for items in self.kinds.values() for item in items}
+        self._seen: dict[str, dict[int, tuple[int, str, int, Value]]] = {
+            item.variable: {} for items in self.kinds.values() for item in items
+        }
         self._when = {item.variable: item.when for items in self.kinds.values() for item in items}
         hidden = {variable.name for variable in machine.variables if variable.ghost and variable.kind == "content"}
         self.properties = [
-            item for item in machine.properties if item.expectation == "always" and reads(item.predicate) & hidden and separable(item.predicate, True)
+            item
+            for item in machine.properties
+            if item.expectation == "always" and reads(item.predicate) & hidden and separable(item.predicate, True)
         ]
         needed = {name for item in self.properties for name in reads(item.predicate)} | set(self._seen)
         sizes = Sizes(pages=header.pages, cpus=header.cpus, devices=max(1, header.devices), contents=1)
@@ -54,7 +58,9 @@ class Truths:
         """Take in what an event says, if it says something."""
         for item in self.kinds.get(event.kind, ()):
             if event.page is not None:
-                self._seen[item.variable].setdefault(event.page, getattr(event, item.field) if item.field else True)
+                said = (event.end, event.actor, event.seq, getattr(event, item.field) if item.field else True)
+                values = self._seen[item.variable]
+                values[event.page] = min(values.get(event.page, said), said)
 
     def contradictions(self) -> list[Contradiction]:
         """Every page on which a property is false whatever else may be true."""
@@ -71,8 +77,8 @@ class Truths:
     def missing(self, globals_: dict[str, frozenset[str]]) -> list[tuple[int, Property, tuple[str, ...]]]:
         """The pages for which a property cannot be told at the end of the run, with what was not seen.
 
-        ``globals_`` gives, for each Choice without indices, the literals that it can have then. The lowest page of those that no truth event
-        names stands for all of them.
+        ``globals_`` gives, for each Choice without indices, the literals that it can have then. The lowest page of those that no truth
+        event names stands for all of them.
         """
         pins = {name: next(iter(values)) for name, values in globals_.items() if len(values) == 1}
         unseen = next((page for page in range(self.pages) if not any(page in values for values in self._seen.values())), None)
@@ -81,15 +87,16 @@ class Truths:
             seen = {name: v for name, v in self._seen_of(page).items() if all(pins.get(n) == literal for n, literal in self._when[name])}
             for item, node in self._nodes:
                 if self._values(node, seen, pins) != {1}:
-                    wanted = [v.name for v in self.machine.variables if v.kind == "content" and v.name in reads(item.predicate) and v.name not in seen]
-                    found.append((page, item, tuple(wanted)))
+                    wanted = reads(item.predicate) - set(seen)
+                    names = [variable.name for variable in self.machine.variables if variable.kind == "content" and variable.name in wanted]
+                    found.append((page, item, tuple(names)))
         return found
 
     def _pages(self) -> list[int]:
         return sorted({page for values in self._seen.values() for page in values})
 
     def _seen_of(self, page: int) -> dict[str, Value]:
-        return {name: values[page] for name, values in self._seen.items() if page in values}
+        return {name: values[page][-1] for name, values in self._seen.items() if page in values}
 
     def _values(self, node: Node | int, seen: dict[str, Value], pins: dict[str, str]) -> frozenset[int]:
         """The values that a property can have, given what was seen and what the global Choices are."""
@@ -117,6 +124,3 @@ class Truths:
                 cells.append((1 << cell.values) - 1 if cell.values else -1 - place)
         result: Cells = tuple(cells)
         return result, frozenset()
-
-
-__all__ = ["Contradiction", "Truths", "Witnesses"]

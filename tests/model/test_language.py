@@ -320,9 +320,11 @@ class Captured(Design):
     @terminal
     def still(self) -> Boolean:
         any_lonely = some(Page, lambda page: self.lonely[page])
-        return any_lonely | every(Page, lambda page: ~self.marked[page]) | some(Page, lambda page: some(Page, lambda other: (
-            (page != other) & self.marked[page] & self.marked[other]
-        )))
+        return (
+            any_lonely
+            | every(Page, lambda page: ~self.marked[page])
+            | some(Page, lambda page: some(Page, lambda other: (page != other) & self.marked[page] & self.marked[other]))
+        )
 
 
 @pytest.mark.parametrize("pages", [1, 2, 3])
@@ -369,13 +371,17 @@ def test_a_whole_array_over_one_sort_twice() -> None:
         @action
         def transpose(self) -> None:
             require(~self.done)
-            assign_every(self.after, lambda row, column: self.before[column, row] & some(Page, lambda page: self.before[page, page] | (page != row)))
+            assign_every(
+                self.after, lambda row, column: self.before[column, row] & some(Page, lambda page: self.before[page, page] | (page != row))
+            )
             self.done = True
 
         @always
         def mirrored(self) -> Boolean:
             """Rows are columns."""
-            return implies(self.done, every(Page, lambda one: every(Page, lambda two: implies(self.after[one, two], self.before[two, one]))))
+            return implies(
+                self.done, every(Page, lambda one: every(Page, lambda two: implies(self.after[one, two], self.before[two, one])))
+            )
 
         @terminal
         def ended(self) -> Boolean:
@@ -407,12 +413,12 @@ class Values(Design):
 
     @action
     def follow(self) -> None:
-        require(self.mode != self.wish, "on" == self.mode)
+        require(self.mode != self.wish, self.mode == "on")
         self.mode = self.wish
 
     @action
     def count_up(self, by: Annotated[Number, 3]) -> None:
-        require(self.count + 1 <= 4, self.count == by, by < 3, 1 <= by + 1)
+        require(self.count + 1 <= 4, self.count == by, by < 3, by + 1 >= 1)
         self.count = by + 3 - 2
 
     @action
@@ -443,7 +449,9 @@ def test_values_of_every_kind() -> None:
     assert guard_of(machine.action("push")) == ["~(2 <= length[cpu])", "~(number <= 0)"]
     assert [str(variable.maximum) for variable in machine.variables[2:5]] == ["4", "2 * slots + 1", "slots - 1"]
     assert [(parameter.sort, parameter.per) for parameter in machine.action("boot").parameters] == [
-        (Content, (Cpu, Page)), (Boolean, (Page,)), (Cpu, (Page,)),
+        (Content, (Cpu, Page)),
+        (Boolean, (Page,)),
+        (Cpu, (Page,)),
     ]
     result = explore(machine, Sizes(pages=1, cpus=1, slots=1, contents=2))
     assert (result.verdict, result.unmet) == ("vacuous", ("mixed",)), "with one CPU memories cannot differ"
@@ -628,7 +636,9 @@ def test_a_sort_that_is_no_global_name_is_asked_for() -> None:
     class Place(Index):
         """Local to this function: annotations that are texts cannot find it."""
 
-    with pytest.raises(DesignError, match="an annotation of action step means nothing: name 'Place' is not defined; define or import the sort"):
+    with pytest.raises(
+        DesignError, match="an annotation of action step means nothing: name 'Place' is not defined; define or import the sort"
+    ):
 
         class Case(Design):
             on = Flag(per=Place)

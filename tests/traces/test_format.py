@@ -140,7 +140,7 @@ def test_a_wrong_header_is_refused(tmp_path: Path, change: dict[str, Any], says:
     ((HEADER, STORE | {"seq": 1}, STORE | {"seq": 1}, closing(2)), 3, "repeated"),
     ((HEADER, STORE, STORE | {"seq": 1, "begin": 0}, closing(2)), 3, "begins before the one that precedes it"),
     ((HEADER, STORE | {"seq": 1, "begin": 0}, STORE, closing(2)), 2, "begins before the one that precedes it"),
-    ((HEADER, STORE | {"end": 8}, MARK, closing(2)), 3, "ends 6 ns before one that stands earlier"),
+    ((HEADER, STORE | {"end": 8}, MARK, closing(2)), 3, "begins 6 ns before an end that stands above it"),
     ((HEADER | {"kinds": {"store": "never"}}, STORE, closing(1)), 2, "'store' is never recorded"),
     ((HEADER | {"kinds": {}}, STORE, closing(1)), 2, "'store' is never recorded"),
 ])

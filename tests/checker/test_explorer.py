@@ -1,0 +1,81 @@
+"""The compiled explorer against the reference and against itself with everything switched off, on the real design."""
+
+from __future__ import annotations
+
+import pytest
+
+from thawcheck.checker import explorer, reference
+from thawcheck.checker.explorer import explore
+from thawcheck.checker.layout import Layout
+from thawcheck.checker.liveness import analyse
+from thawcheck.model import Page, Sizes, machine_of
+from thawcheck.model.designs.proposal_2010 import Proposal2010
+
+MACHINE = machine_of(Proposal2010)
+ONE_PAGE = Sizes(pages=1, cpus=2, contents=2, devices=1)
+SHARED = analyse(MACHINE, Page, None)
+ASSUMPTIONS = [assumption.name for assumption in MACHINE.assumptions]
+
+
+def test_plain_agrees_with_the_reference_state_by_state() -> None:
+    sizes = Sizes(pages=1, cpus=1, contents=2, devices=1)
+    unset = analyse(MACHINE, Page, frozenset()).unset
+    slow = reference.explore(MACHINE, sizes, unset=unset)
+    fast = explore(MACHINE, sizes, plain=True)
+    assert slow.states > 10_000
+    for name in ("verdict", "complete", "states", "transitions", "depth", "fired", "reached", "unmet"):
+        assert getattr(slow, name) == getattr(fast, name), name
+
+
+def test_one_page_two_cpus_is_not_made_kind() -> None:
+    """A throw-away explorer of such a model, with the same hardware, had 58 thousand states at this size; far fewer would mean kinder hardware."""
+    result = explore(MACHINE, ONE_PAGE, plain=True)
+    assert (result.verdict, result.complete, result.unmet) == ("holds", True, ())
+    assert result.states > 58_000
+
+
+@pytest.mark.parametrize("dropped", [None, *ASSUMPTIONS])
+def test_what_is_removed_changes_no_verdict_and_no_length(dropped: str | None) -> None:
+    without = frozenset({dropped} if dropped else ())
+    plain = explore(MACHINE, ONE_PAGE, dropped=without, plain=True)
+    reduced = explore(MACHINE, ONE_PAGE, dropped=without)
+    shared = explore(MACHINE, ONE_PAGE, dropped=without, liveness=SHARED)
+    for other in (reduced, shared):
+        assert (plain.verdict, plain.broken, plain.reached) == (other.verdict, other.broken, other.reached)
+        assert (plain.run and len(plain.run.steps)) == (other.run and len(other.run.steps))
+    assert reduced.states < plain.states
+    assert (plain.verdict == "violated") == (dropped is not None)
+
+
+def test_counterexamples_are_runs_of_the_reference() -> None:
+    dropped = frozenset({"first_copy_wins"})
+    result = explore(MACHINE, Sizes(pages=2, cpus=2, contents=2, devices=1), dropped=dropped, only=frozenset({"restored"}))
+    assert result.run is not None
+    layout = Layout(MACHINE, result.sizes)
+    machine = reference.Reference(layout, dropped)
+    state = result.run.initial
+    assert state in set(layout.initial_states(analyse(MACHINE, Page, dropped).unset))
+    for step in result.run.steps:
+        assert step in list(machine.successors(state))
+        state = step.state
+    assert not machine.holds(next(item for item in MACHINE.properties if item.name == "restored"), state)
+
+
+def test_budgets_end_as_unknown() -> None:
+    sizes = Sizes(pages=2, cpus=2, contents=2, devices=1)
+    late = explore(MACHINE, sizes, plain=True, timeout=0.5)
+    assert (late.verdict, late.complete) == ("unknown", False)
+    assert "0.5 s" in late.reason and late.states > 0
+    full = explore(MACHINE, sizes, plain=True, memory=8 * 2**20)
+    assert (full.verdict, full.complete) == ("unknown", False)
+    assert "8 MiB" in full.reason
+
+
+def test_edited_code_in_the_cache_is_not_run(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    code = explorer.load_code(MACHINE)
+    path = explorer.code_directory() / f"{code.__name__}.py"
+    good = path.read_text()
+    path.write_text("raise SystemExit('this was never generated')")
+    assert explorer.load_code(MACHINE).__name__ == code.__name__
+    assert path.read_text() == good
