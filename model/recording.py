@@ -237,8 +237,8 @@ def _record_action(cls: type, name: str, ghosts: set[str]) -> Action:
 
 
 def _parameters(method: Callable[..., Any], action_name: str, where: tuple[str, int]) -> Iterator[Parameter]:
-    first, *signature = [*inspect.signature(method).parameters.values()] or [None]
-    if first is None or first.annotation is not inspect.Parameter.empty:
+    signature = list(inspect.signature(method).parameters.values())
+    if not signature or signature.pop(0).annotation is not inspect.Parameter.empty:
         raise DesignError(f"action {action_name} has no self", "make it its first parameter", where=where)
     try:
         hints = get_type_hints(inspect.unwrap(method), include_extras=True)
