@@ -15,6 +15,8 @@ from ..model.machine import Action, Machine, Parameter, Property, Sizes
 from ..model.terms import Content, Index, Term, text
 from .evaluate import Stepper, meaning
 from .layout import Arguments, Layout, State
+from .liveness import analyse
+from .packing import Packing
 from .reference import properties_to_check
 from .verdict import Run, Step
 
@@ -42,7 +44,7 @@ class Counterexample:
 def tell(example: Counterexample) -> Iterator[str]:
     """The run as lines: each step with what it changes, who could only act because an assumption was dropped, and how it ends."""
     layout = Layout(example.machine, example.sizes)
-    yield "at the start  " + ", ".join(_starting(layout, example.run.initial))
+    yield "at the start  " + ", ".join(_starting(layout, example.run.initial, example.dropped))
     width = max((len(_call(layout, step)) for step in example.run.steps), default=0)
     state = example.run.initial
     for number, step in enumerate(example.run.steps, 1):
@@ -54,9 +56,10 @@ def tell(example: Counterexample) -> Iterator[str]:
     yield from _ending(example, layout, state)
 
 
-def _starting(layout: Layout, state: State) -> Iterator[str]:
+def _starting(layout: Layout, state: State, dropped: frozenset[str]) -> Iterator[str]:
+    unset = analyse(layout.machine, Packing(layout).block_sort, dropped).unset  # what nobody reads before it is set
     for place, (variable, indices) in enumerate(layout.cells):
-        if variable.initial is None and not variable.ghost:
+        if variable.initial is None and not variable.ghost and variable.name not in unset:
             yield f"{_cell(variable.name, indices)} = {show_value(layout, place, state[place])}"
 
 

@@ -16,6 +16,8 @@ from .errors import ExpectationError
 from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design, size_options, sizes_for
 from .output import Progress, print_counterexample, print_json, progress_bar, result_fields, summary
 
+BOUNDED_SECONDS = 3.0  # for z3's second opinion
+
 
 @click.command()
 @click.argument("design", default="proposal-2010")
@@ -46,7 +48,7 @@ def verify(
 
             result = explore(machine, sizes, timeout=timeout, memory=budget, progress=progress)
     fields = result_fields(name, result)
-    fields |= {"assumptions": [], "runs": []}
+    fields |= {"bounded": None, "assumptions": [], "runs": []}
     if not as_json:
         print(f"{name}: {machine.title}")
         print(f"  {summary(result)}")
@@ -56,6 +58,7 @@ def verify(
             print_counterexample(result, output, name)
     wrong: list[str] = []
     if not dropped and result.verdict == "holds":
+        fields["bounded"] = _bounded(machine, sizes, result.depth, as_json)
         fields["assumptions"] = _assumptions(machine, sizes, timeout, budget, as_json)
         fields["runs"], wrong = _runs(name, machine, as_json)
         if not as_json:
@@ -84,6 +87,18 @@ def _without(
         if result.verdict != "holds":
             break
     return result
+
+
+def _bounded(machine: Machine, sizes: Sizes, depth: int, as_json: bool) -> dict[str, Any]:
+    """A second opinion from the same terms by another engine, as deep as it gets in a few seconds. It must not find what the explorer did not."""
+    from ..checker.bounded import bounded
+
+    result = bounded(machine, sizes, depth, timeout=BOUNDED_SECONDS)
+    if result.verdict == "violated":
+        raise ExpectationError(f"z3 finds a violation of {result.broken} in {result.depth} steps that the explorer did not find")
+    if not as_json:
+        print(f"  z3, from the same terms: no violation up to depth {result.depth} in {result.seconds:.1f} s")
+    return {"verdict": result.verdict, "depth": result.depth, "seconds": round(result.seconds, 3)}
 
 
 def _assumptions(machine: Machine, sizes: Sizes, timeout: float | None, memory: int, as_json: bool) -> list[dict[str, Any]]:

@@ -192,12 +192,12 @@ def test_what_two_mixins_disagree_about_is_settled_once() -> None:
     class First(Part):
         @action
         def tick(self) -> None:
-            self.phase = "done"  # type: ignore[attr-defined]
+            self.phase = "done"
 
     class Second(Part):
         @action
         def tick(self) -> None:
-            self.phase = "copying"  # type: ignore[attr-defined]
+            self.phase = "copying"
 
     class Settled(First, Second, Copier, Design):
         @action
