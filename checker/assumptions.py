@@ -37,12 +37,17 @@ class Necessity:
 
 
 def necessities(
-    machine: Machine, sizes: Sizes, *, timeout: float | None = None, memory: int | None = None, tried: Callable[[Necessity], None] | None = None
+    machine: Machine,
+    sizes: Sizes,
+    *,
+    timeout: float | None = None,
+    memory: int | None = None,
+    tried: Callable[[Necessity], None] | None = None,
 ) -> tuple[Necessity, ...]:
     """Each assumption dropped at the smallest size first, because almost every counterexample is small.
 
-    A drop only counts if it breaks a property that the assumption protects. ``timeout`` bounds each exploration. ``tried`` is called with each
-    answer as it is found.
+    A drop only counts if it breaks a property that the assumption protects. ``timeout`` bounds each exploration. ``tried`` is
+    called with each answer as it is found.
     """
     layouts = list(smaller_sizes(sizes, machine))
     # One analysis serves every drop: it was made for assumptions that may all be dropped.
@@ -70,7 +75,13 @@ def _alone(assumption: Assumption, layouts: list[Sizes], run: Explore) -> Necess
         if result.verdict == "violated":
             return Necessity(assumption, "yes", (), result)
         if not result.complete:
-            return Necessity(assumption, "unknown", (), None, f"dropped alone at {size}: {result.verdict}, {result.reason or result.broken or 'not complete'}")
+            return Necessity(
+                assumption,
+                "unknown",
+                (),
+                None,
+                f"dropped alone at {size}: {result.verdict}, {result.reason or result.broken or 'not complete'}",
+            )
     return Necessity(assumption, "unknown")
 
 

@@ -178,7 +178,9 @@ def to_itf(example: Counterexample) -> dict[str, Any]:
         action = example.machine.action(step.action)
         arguments = {p.name: layout.describe_argument(p, step.arguments[p.name]) for p in action.parameters}
         moved = sorted({layout.cells[place][0].name for place in range(len(before)) if before[place] != step.state[place]})
-        states.append({"#meta": {"index": number, "action": step.action, "arguments": arguments, "changed": moved}, **layout.describe(step.state)})
+        states.append(
+            {"#meta": {"index": number, "action": step.action, "arguments": arguments, "changed": moved}, **layout.describe(step.state)}
+        )
         before = step.state
     return {
         "#meta": {

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..model.machine import Machine, Sizes
+from ..model.machine import Machine, Property, Sizes
 from . import store
 from .generate import checked_properties, inputs, source
 from .layout import Layout, State, check_sizes
@@ -50,8 +50,8 @@ def explore(
 
     As in :mod:`.reference`, a level is finished before it is looked at. ``plain`` switches symmetry and the removal of dead state off; what
     nobody has set and nobody will read has one initial value all the same. ``only`` names the properties to check. ``compiled=False``
-    runs the same generated source without the compiler. ``liveness``, if it is known already, must have been found for these dropped assumptions
-    or for any. ``progress`` is called with depth, states and stored states.
+    runs the same generated source without the compiler. ``liveness``, if it is known already, must have been found for
+    these dropped assumptions or for any. ``progress`` is called with depth, states and stored states.
     """
     check_sizes(machine, sizes)
     begun = time.perf_counter()
@@ -66,8 +66,8 @@ def explore(
 def _count_actions_exactly(result: Result, begun: float, timeout: float | None, memory: int | None, compiled: bool) -> Result:
     """Which actions ever happen, from a search in which no condition was set aside.
 
-    Where dead state is removed, a step that makes no difference may be seen though it is impossible, or not be seen though it is possible. So this is
-    found by searches that remove less, at the smallest size at which every action happens.
+    Where dead state is removed, a step that makes no difference may be seen though it is impossible, or not be seen though
+    it is possible. So this is found by searches that remove less, at the smallest size at which every action happens.
     """
     machine, fired = result.machine, dict.fromkeys(result.fired, 0)
     for sizes in smaller_sizes(result.sizes, machine):
@@ -79,7 +79,9 @@ def _count_actions_exactly(result: Result, begun: float, timeout: float | None, 
         fired = {name: count + found.fired[name] for name, count in fired.items()}
         unmet = unmet_expectations(machine, result.dropped, fired, result.reached)
         if not found.complete:
-            return replace(result, verdict="unknown", complete=False, reason=f"which actions ever happen: {found.reason}", fired=fired, unmet=unmet)
+            return replace(
+                result, verdict="unknown", complete=False, reason=f"which actions ever happen: {found.reason}", fired=fired, unmet=unmet
+            )
         if not unmet:
             break
     verdict: Verdict = "vacuous" if unmet else "holds"
@@ -123,7 +125,14 @@ def zeroed_memory(rows: int, width: int) -> Words:
 
 class _Search:
     def __init__(
-        self, machine: Machine, sizes: Sizes, dropped: frozenset[str], only: frozenset[str] | None, plain: bool, compiled: bool, liveness: Liveness | None
+        self,
+        machine: Machine,
+        sizes: Sizes,
+        dropped: frozenset[str],
+        only: frozenset[str] | None,
+        plain: bool,
+        compiled: bool,
+        liveness: Liveness | None,
     ) -> None:
         self.machine, self.sizes, self.dropped, self.only = machine, sizes, dropped, only
         self.layout = Layout(machine, sizes)
@@ -152,7 +161,16 @@ class _Search:
         end = min(end, begin + max(1, len(self.out) // self.most - 1))
         out = [[0] * self.packing.word_count for _ in range((end - begin) * self.most + 1)]
         row, n = self.code.expand(
-            0, end - begin, level.rows[begin:end].tolist(), level.weights[begin:end].tolist(), out, fired, stuck, self.c.tolist(), self.may, self.most
+            0,
+            end - begin,
+            level.rows[begin:end].tolist(),
+            level.weights[begin:end].tolist(),
+            out,
+            fired,
+            stuck,
+            self.c.tolist(),
+            self.may,
+            self.most,
         )
         self.out[:n] = np.array(out[:n], dtype=np.uint64).reshape(n, self.packing.word_count)
         if 0 <= stuck[0] < end - begin:
@@ -220,13 +238,13 @@ class _Search:
             found: dict[int, Any] = {}
             for segment in segments:
                 self.look(segment.rows, first, wanted)
-                for place in np.flatnonzero(first >= 0):
-                    found[int(place)] = segment.rows[first[place]].copy()
+                for place in np.flatnonzero(first >= 0).tolist():
+                    found[place] = segment.rows[first[place]].copy()
                     first[place], wanted[place] = -1, False
             for place in always:
                 if place in found:
-                    item = self.properties[place]
-                    return result("violated", False, item.name, self.run_to(levels, found[place], lambda state, item=item: not reference.holds(item, state)))
+                    broken = self.properties[place]
+                    return result("violated", False, broken.name, self.run_to(levels, found[place], _breaks(reference, broken)))
             reached.update(self.properties[place].name for place in found)
             if progress is not None:
                 progress(len(levels) - 1, states, pool.total)
@@ -314,6 +332,10 @@ class _Search:
                             return segment.rows[single]
                 row = after
         raise AssertionError("a state has no predecessor in the level before it")
+
+
+def _breaks(reference: Reference, item: Property) -> Callable[[State], bool]:
+    return lambda state: not reference.holds(item, state)
 
 
 # ---------------------------------------------------------------- generated code

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-
 class Places:
     """Where the generated code finds things in ``c``; depends on the machine, not on its sizes."""
 
@@ -38,7 +37,6 @@ class Places:
         self.domain = self.base + len(machine.variables)
         self.power = self.domain + len(parameters)
         self.first_cell = self.power + 65 * sum(1 for parameter in parameters if parameter.per)
-
 
 
 class _Writer:
@@ -278,7 +276,9 @@ def _range_checks(machine: Machine, properties: tuple[Property, ...]) -> list[st
     at = Places(machine)
     sorts = {sort: place for place, sort in enumerate(machine.sorts)}
     lines = []
-    for variable, place in zip([v for v in machine.variables if v.kind == "counter"], range(len(machine.properties), len(properties)), strict=True):
+    for variable, place in zip(
+        [v for v in machine.variables if v.kind == "counter"], range(len(machine.properties), len(properties)), strict=True
+    ):
         number = at.variables[variable.name]
         count = " * ".join(f"c[{at.size + sorts[sort]}]" for sort in variable.per) or "1"
         lines += [
@@ -300,7 +300,7 @@ def source(machine: Machine) -> str:
     lines = [
         "@compiled",
         "def expand(begin, end, states, weights, out, fired, stuck, c, may, most):",
-        '    """Successors of the states from begin until end, or until out might not take those of one more; stuck[0]: the first dead end."""',
+        '    """Successors of the states from begin until end, or until out might be full; stuck[0]: the first dead end."""',
         "    n = 0",
         "    row = begin",
         "    while row < end and n + most < len(out):",
@@ -324,13 +324,14 @@ def source(machine: Machine) -> str:
         "    return row, n",
     ]
     parts.append("\n".join(lines))
+    phase_of_row = "0" if phase is None else f"peek(c, states, row, c[{Places(machine).base + Places(machine).variables[phase.name]}])"
     lines = [
         "@compiled",
         "def look(begin, end, states, first, wanted, matters, c):",
         '    """For each property that is wanted: the first row in which it is false (always) or true (sometimes)."""',
         "    for row in range(begin, end):",
         *_range_checks(machine, properties),
-        f"        phase = {f'peek(c, states, row, c[{Places(machine).base + Places(machine).variables[phase.name]}])' if phase is not None else 0}",
+        f"        phase = {phase_of_row}",
         f"        if not matters[phase, {len(machine.properties)}]:",
         "            continue",
         "        unpack(c, states, row)",

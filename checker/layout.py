@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import prod
 
 from ..model.machine import Machine, Parameter, Property, Sizes, Variable
 from ..model.terms import Boolean, Content, Number, Term, conjunction
@@ -44,7 +45,9 @@ class Layout:
             values[name] = used.get(sort.__name__, 0)
             used[sort.__name__] = values[name] + 1
             if used[sort.__name__] > self.sizes.count(sort):
-                raise ValueError(f"{self.machine.name} names {used[sort.__name__]} {sort.plural}, but there are only {self.sizes.count(sort)}")
+                raise ValueError(
+                    f"{self.machine.name} names {used[sort.__name__]} {sort.plural}, but there are only {self.sizes.count(sort)}"
+                )
         return values
 
     def shape(self, variable: Variable) -> tuple[int, ...]:
@@ -53,10 +56,7 @@ class Layout:
 
     def cells_of(self, variable: Variable) -> int:
         """The number of cells of a variable."""
-        count = 1
-        for extent in self.shape(variable):
-            count *= extent
-        return count
+        return prod(self.shape(variable))
 
     def cell(self, name: str, indices: tuple[int, ...]) -> int:
         """The place of ``name[indices]`` in a state."""
@@ -101,27 +101,17 @@ class Layout:
 
     def count_initial_states(self, unset: frozenset[str] = frozenset()) -> int:
         """How many :meth:`initial_states` there are."""
-        count = 1
-        for variable, _ in self.cells:
-            if variable.initial is None and variable.name not in unset:
-                count *= variable.domain(self.sizes)
-        return count
+        return prod(v.domain(self.sizes) for v, _ in self.cells if v.initial is None and v.name not in unset)
 
     def argument_domain(self, parameter: Parameter) -> int:
         """How many values an argument can take; an ``Each`` argument is counted over all its cells."""
-        cells = 1
-        for sort in parameter.per:
-            cells *= self.sizes.count(sort)
-        return parameter.domain(self.sizes) ** cells
+        return prod([parameter.domain(self.sizes)] * prod(map(self.sizes.count, parameter.per)))
 
     def argument_values(self, parameter: Parameter) -> Iterator[int | tuple[int, ...]]:
         """All values of an argument."""
         if not parameter.per:
             return iter(range(parameter.domain(self.sizes)))
-        cells = 1
-        for sort in parameter.per:
-            cells *= self.sizes.count(sort)
-        return product(range(parameter.domain(self.sizes)), repeat=cells)
+        return product(range(parameter.domain(self.sizes)), repeat=prod(map(self.sizes.count, parameter.per)))
 
     def describe_argument(self, parameter: Parameter, value: int | tuple[int, ...]) -> object:
         """An argument as people read it."""
@@ -154,7 +144,14 @@ def check_sizes(machine: Machine, sizes: Sizes) -> None:
 def range_properties(machine: Machine) -> tuple[Property, ...]:
     """The properties that a machine has without saying so: each Counter stays in its range."""
     return tuple(
-        Property(f"{v.name}_in_range", "always", f"The counter {v.name} stays between 0 and {v.maximum}", _in_range(v), machine.file, machine.line)
+        Property(
+            f"{v.name}_in_range",
+            "always",
+            f"The counter {v.name} stays between 0 and {v.maximum}",
+            _in_range(v),
+            machine.file,
+            machine.line,
+        )
         for v in machine.variables
         if v.kind == "counter"
     )

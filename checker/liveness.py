@@ -2,9 +2,10 @@
 
 The analysis follows one page (in general: one index of the block sort) through the machine. A *node* is the phase together with
 that page's own Flags and Choices; everything else is unknown, but for the assumptions: they are held or dropped as in the run that
-is to be reduced, so that nothing is removed for a reason that the run does not have. From node to node lead the actions, once with the page as their parameter and once with another page. On this graph runs the
-classical backward analysis: a variable is live where it may be read, or where a step leads that leaves it in place and it is
-live there. A condition that is false for a known reason reads only what that reason needs.
+is to be reduced, so that nothing is removed for a reason that the run does not have. From node to node lead the actions, once with
+the page as their parameter and once with another page. On this graph runs the classical backward analysis: a variable is live where
+it may be read, or where a step leads that leaves it in place and it is live there. A condition that is false for a known reason
+reads only what that reason needs.
 
 A step that changes nothing that is live where it starts is *faint*: whether it is taken makes no difference, so its condition keeps
 nothing alive. (Where no other step is certain to be possible its condition counts all the same, since it decides about a deadlock.)
@@ -116,7 +117,9 @@ class _Analysis:
         # the range of a Counter is a property of every state, and the phase is a part of every node
         self.always_live = frozenset(v.name for v in machine.variables if v.kind == "counter" or v is self.phase)
         # Flags outside all pages, of which it is followed what is known of them in each phase: see _find_facts
-        self.followed = {v.name for v in machine.variables if v.kind == "flag" and len(v.per) <= 1 and (block_sort is None or block_sort not in v.per)}
+        self.followed = {
+            v.name for v in machine.variables if v.kind == "flag" and len(v.per) <= 1 and (block_sort is None or block_sort not in v.per)
+        }
         self.facts: Facts = {}
         self.facts_of_phase: dict[int, Facts] = {}
         self.known: dict[str, int] = {}
@@ -299,7 +302,8 @@ class _Analysis:
                     continue
                 before = self._refined(guard, groups)
                 self.facts = before
-                after, targets = dict(before), (phase,)
+                after = dict(before)
+                targets: tuple[int, ...] = (phase,)
                 for update in action.updates:
                     if self.phase is not None and update.variable == self.phase.name:
                         targets = self._values(self.phase, self.value(update.value, {})[0])
@@ -376,7 +380,9 @@ class _Analysis:
             new = [zeroed for node, names in live.items() if (zeroed := self._zeroed(node, names)) not in steps]
         alive_at_first = frozenset().union(*(live[node] for node in initial))
         unset = frozenset(
-            v.name for v in self.machine.variables if v.initial is None and v.name not in alive_at_first and v.name not in self.places and v is not self.phase
+            v.name
+            for v in self.machine.variables
+            if v.initial is None and v.name not in alive_at_first and v.name not in self.places and v is not self.phase
         )
         phases = range(len(self.phase.literals) if self.phase is not None else 1)
         excluded = {phase: frozenset(a.name for a in self.machine.actions if self._excluded_by_phase(a, phase)) for phase in phases}
@@ -404,7 +410,11 @@ class _Analysis:
         return (node[0], *(value if variable.name in names else 0 for variable, value in zip(self.control, node[1:], strict=True)))
 
     def _live_before(
-        self, now: frozenset[str], edges: list[tuple[_Edge, tuple[Node, ...]]], live: dict[Node, frozenset[str]], certain: list[frozenset[str]]
+        self,
+        now: frozenset[str],
+        edges: list[tuple[_Edge, tuple[Node, ...]]],
+        live: dict[Node, frozenset[str]],
+        certain: list[frozenset[str]],
     ) -> frozenset[str]:
         stays_alive = min(certain, key=lambda reads: (len(reads), sorted(reads)), default=None)
         if stays_alive is not None:
@@ -454,7 +464,9 @@ class _Analysis:
         if self.phase is not None:
             self.known[self.phase.name] = phase
         wanted = {"always": 1, "sometimes": 0}
-        return frozenset(item.name for item in self.machine.properties if self.value(item.predicate, {}) == (wanted[item.expectation], NOTHING))
+        return frozenset(
+            item.name for item in self.machine.properties if self.value(item.predicate, {}) == (wanted[item.expectation], NOTHING)
+        )
 
     @staticmethod
     def _names(action: Action) -> set[str]:

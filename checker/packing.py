@@ -76,7 +76,10 @@ class Packing:
             case "read":
                 return 0, self.layout.variables[str(term.payload)].domain(self.layout.sizes) - 1
         domains = [
-            parameter.domain(self.layout.sizes) for action in self.layout.machine.actions for parameter in action.parameters if parameter.name == term.payload
+            parameter.domain(self.layout.sizes)
+            for action in self.layout.machine.actions
+            for parameter in action.parameters
+            if parameter.name == term.payload
         ]
         return 0, max(domains, default=1) - 1
 
@@ -106,12 +109,9 @@ class Packing:
 
         def put(cells: tuple[int, ...]) -> None:
             needed = sum(widths[cell] for cell in cells)
-            for word, left in enumerate(free):
-                if left >= needed:
-                    break
-            else:
+            if all(left < needed for left in free):
                 free.append(63)  # the topmost bit stays free: see the class
-                word = len(free) - 1
+            word = next(place for place, left in enumerate(free) if left >= needed)
             shift = 63 - free[word]
             free[word] -= needed
             for cell in cells:
@@ -124,9 +124,7 @@ class Packing:
         for cell in range(len(widths)):
             if cell not in inside:
                 put((cell,))
-        return tuple(
-            (*placed[cell], widths[cell], -self.range_of(variable)[0]) for cell, (variable, _) in enumerate(self.layout.cells)
-        )
+        return tuple((*placed[cell], widths[cell], -self.range_of(variable)[0]) for cell, (variable, _) in enumerate(self.layout.cells))
 
     @cached_property
     def word_count(self) -> int:

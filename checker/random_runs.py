@@ -275,8 +275,22 @@ def random_runs(
 
     def result(verdict: Verdict, reason: str, broken: str | None = None, run: Run | None = None) -> Result:
         return Result(
-            machine, sizes, dropped, verdict, False, len(seen), sum(fired.values()), depth, time.perf_counter() - begun, 0.0, broken, run,
-            reason, fired, frozenset(reached), unmet_expectations(machine, dropped, fired, frozenset(reached)),
+            machine,
+            sizes,
+            dropped,
+            verdict,
+            False,
+            len(seen),
+            sum(fired.values()),
+            depth,
+            time.perf_counter() - begun,
+            0.0,
+            broken,
+            run,
+            reason,
+            fired,
+            frozenset(reached),
+            unmet_expectations(machine, dropped, fired, frozenset(reached)),
         )
 
     if shortest is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ class Reduction:
     """What is done to every row before it is looked up, as arrays for the compiled code.
 
     ``dead_blocks[phase, control]`` are the bits of a block that nobody will read; ``dead_rest[phase]`` those outside the blocks.
-    ``may[phase, action]`` is false where the phase alone rules an action out, ``matters[phase, property]`` where it alone decides that a property
-    is as it should be; the last column says whether any matters. These two are no reduction, only a short cut.
+    ``may[phase, action]`` is false where the phase alone rules an action out, ``matters[phase, property]`` where it alone decides
+    that a property is as it should be; the last column says whether any matters. These two are no reduction, only a short cut.
     """
 
     packing: Packing
@@ -70,7 +70,8 @@ class Reduction:
         firsts = [packing.places[block[0]] for block in packing.block_cells]
         bits = sum(packing.places[cell][2] for cell in packing.block_cells[0]) if packing.block_cells else 0
         return (
-            self.symmetric, self.zeroed, flip, np.array(counters, dtype=np.uint64).reshape(-1, 4), np.array(phase_place, dtype=np.int64), self.dead_blocks, self.dead_rest,
+            self.symmetric, self.zeroed, flip, np.array(counters, dtype=np.uint64).reshape(-1, 4),
+            np.array(phase_place, dtype=np.int64), self.dead_blocks, self.dead_rest,
             np.array([place[0] for place in firsts], dtype=np.int64), np.array([place[1] for place in firsts], dtype=np.uint64),
             np.uint64((1 << bits) - 1), np.uint64((1 << self.control_bits) - 1),
         )  # fmt: skip
@@ -107,14 +108,12 @@ class Reduction:
         initial = concrete
         renaming = next(r for r in renamings if self._zero(r(concrete)) == chain[0])
         steps: list[Step] = []
-        for row, following in zip(chain, chain[1:], strict=False):
+        for row, following in pairwise(chain):
             state = self.packing.unpack(row)
             raw, arguments_of = next((step.state, step) for step in reference.successors(state) if self.canonical(step.state) == following)
             back = next(r for r in renamings if self._zero(r(raw)) == following)
             action = layout.machine.action(arguments_of.action)
-            arguments = {
-                p.name: renaming.argument_back(p, arguments_of.arguments[p.name]) for p in action.parameters
-            }
+            arguments = {p.name: renaming.argument_back(p, arguments_of.arguments[p.name]) for p in action.parameters}
             step = next(s for s in reference.successors(concrete) if s.action == action.name and s.arguments == arguments)
             steps.append(step)
             concrete = step.state

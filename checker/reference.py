@@ -80,8 +80,22 @@ def explore(
         run = _run_to(parents, state) if state is not None else None
         unmet = unmet_expectations(machine, dropped, fired, frozenset(reached))
         return Result(
-            machine, sizes, dropped, verdict, complete, len(parents), transitions, depth, time.perf_counter() - begun, 0.0, broken, run, reason,
-            fired, frozenset(reached), unmet,
+            machine,
+            sizes,
+            dropped,
+            verdict,
+            complete,
+            len(parents),
+            transitions,
+            depth,
+            time.perf_counter() - begun,
+            0.0,
+            broken,
+            run,
+            reason,
+            fired,
+            frozenset(reached),
+            unmet,
         )
 
     while True:

@@ -6,9 +6,9 @@ A row is a state in ``words`` 64-bit words. Everything here works in place on ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import numba  # type: ignore[import-untyped]
+import numba
 import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -16,8 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """Compiles a function at its first call, and keeps the machine code beside its source for the next process."""
-    result: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return result
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 OCCUPIED = np.uint64(1 << 63)
@@ -38,7 +37,7 @@ def unpack(c: Any, states: Any, row: int) -> None:
 
 
 @compiled
-def peek(c: Any, states: Any, row: int, cell: int) -> int:
+def peek(c: Any, states: Any, row: int, cell: int) -> Any:
     """The value of one cell of a row, which is no count."""
     place = c[c[0] + cell]
     return np.int64((states[row, place >> 6] >> np.uint64(place & 63)) & np.uint64(c[c[1] + cell]))
@@ -131,7 +130,8 @@ def canonicalise(
 
 @compiled
 def weigh(
-    rows: Any, first: int, count: int, weights: Any, symmetric: bool, zeroed: bool, flip: Any, counters: Any, phase_place: Any, dead_blocks: Any, dead_rest: Any,
+    rows: Any, first: int, count: int, weights: Any, symmetric: bool, zeroed: bool, flip: Any, counters: Any, phase_place: Any,
+    dead_blocks: Any, dead_rest: Any,
     block_word: Any, block_shift: Any, block_mask: Any, control_mask: Any,
 ) -> int:  # fmt: skip
     """How many states each canonical row stands for by symmetry; returns the sum."""

@@ -156,5 +156,15 @@ def choice(condition: Expression, then: Expression, otherwise: Expression) -> Ex
 
 
 __all__ = [
-    "Bound", "Encoding", "Expression", "cell_after", "choice", "conjunction", "disjunction", "equality", "guard", "negation", "translate",
+    "Bound",
+    "Encoding",
+    "Expression",
+    "cell_after",
+    "choice",
+    "conjunction",
+    "disjunction",
+    "equality",
+    "guard",
+    "negation",
+    "translate",
 ]

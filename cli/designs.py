@@ -19,7 +19,12 @@ def designs(as_json: bool) -> None:
         print_json(
             {
                 "designs": [
-                    {"name": name, "title": m.title, "assumptions": [a.name for a in m.assumptions], "properties": [p.name for p in m.properties if p.expectation == "always"]}
+                    {
+                        "name": name,
+                        "title": m.title,
+                        "assumptions": [a.name for a in m.assumptions],
+                        "properties": [p.name for p in m.properties if p.expectation == "always"],
+                    }
                     for name, m in machines
                 ]
             }

@@ -27,9 +27,9 @@ from .output import print_counterexample, print_json, progress_bar, result_field
 @json_option
 @click.pass_context
 def explore(
-    context: click.Context, design: str, pages: int | None, cpus: int | None, contents: int | None, devices: int | None, more_sizes: tuple[str, ...],
-    drop: tuple[str, ...], plain: bool, bounded: int | None, random_runs: bool, seed: int, runs: int, steps: int,
-    timeout: float | None, memory: int | None, output: str | None, as_json: bool,
+    context: click.Context, design: str, pages: int | None, cpus: int | None, contents: int | None, devices: int | None,
+    more_sizes: tuple[str, ...], drop: tuple[str, ...], plain: bool, bounded: int | None, random_runs: bool, seed: int, runs: int,
+    steps: int, timeout: float | None, memory: int | None, output: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Explore every reachable state of DESIGN: a built-in name, FILE.py or FILE.py:CLASS."""
     given = {name for name in ("seed", "runs", "steps") if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}

@@ -30,7 +30,11 @@ def load_design(name: str) -> tuple[str, Machine]:
     file, _, wanted = name.partition(":")
     if not file.endswith(".py"):
         raise CommandError(f"there is no design {name!r}; built in are {', '.join(BUILT_IN)}; your own: FILE.py or FILE.py:CLASS")
-    found = [value for value in vars(_import(Path(file))).values() if isinstance(value, type) and issubclass(value, Design) and value.__module__ == _module_name(file)]
+    found = [
+        value
+        for value in vars(_import(Path(file))).values()
+        if isinstance(value, type) and issubclass(value, Design) and value.__module__ == _module_name(file)
+    ]
     names = [design.__name__ for design in found]
     if wanted:
         found = [design for design in found if design.__name__ == wanted]
@@ -92,9 +96,9 @@ def sizes_for(machine: Machine, given: dict[str, int | None], more: tuple[str, .
             raise CommandError(f"{machine.name} has no sort called {name}; it has {', '.join(sorted(known))}")
     counts = {sort.plural: wanted.get(sort.plural, DEFAULT_SIZES.get(sort.plural, 2)) for sort in machine.sorts}
     counts["contents"] = wanted.get("contents", 2)
-    for name, count in counts.items():
-        if not 1 <= count <= LARGEST_SIZE:
-            raise CommandError(f"--{name} {count}: it must be between 1 and {LARGEST_SIZE}")
+    for name, number in counts.items():
+        if not 1 <= number <= LARGEST_SIZE:
+            raise CommandError(f"--{name} {number}: it must be between 1 and {LARGEST_SIZE}")
     order = ["pages", "cpus", "contents", "devices"]
     return Sizes(**{name: counts[name] for name in (*[n for n in order if n in counts], *[n for n in counts if n not in order])})
 
@@ -124,7 +128,9 @@ def size_options(command: F) -> F:
 def budget_options(command: F) -> F:
     """--timeout and --memory."""
     command = click.option("--memory", type=click.IntRange(min=1), metavar="MIB", help="Give up as unknown at so much memory.")(command)
-    return click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Give up as unknown after so long.")(command)
+    return click.option(
+        "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Give up as unknown after so long."
+    )(command)
 
 
 def drop_option(command: F) -> F:

@@ -89,7 +89,13 @@ def print_counterexample(result: Result, save: str | None, name: str) -> None:
 def _default_path(result: Result, name: str) -> Path:
     from ..checker.explorer import code_directory
 
-    label = "-".join(["".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).name), *sorted(result.dropped), str(result.broken or "deadlock")])
+    label = "-".join(
+        [
+            "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).name),
+            *sorted(result.dropped),
+            str(result.broken or "deadlock"),
+        ]
+    )
     folder = code_directory() / "counterexamples"
     folder.mkdir(exist_ok=True)
     return folder / f"{label[:150]}.itf.json"

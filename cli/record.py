@@ -22,7 +22,10 @@ def record() -> None:
 @click.option("--writers", type=int, default=2, show_default=True, help="Threads that store all the time.")
 @click.option("--seconds", type=float, default=0.5, show_default=True, help="How long they do so, roughly.")
 @click.option(
-    "--break", "broken", type=click.Choice(["drop-flag", "copy-before-stop", "compare-before-protect"]), help="Break the protocol in one place."
+    "--break",
+    "broken",
+    type=click.Choice(["drop-flag", "copy-before-stop", "compare-before-protect"]),
+    help="Break the protocol in one place.",
 )
 @click.option("--seed", type=int, help="For contents and plans; the order of events is the machine's.")
 @json_option
@@ -40,6 +43,12 @@ def userfaultfd(output: str, pages: int, writers: int, seconds: float, broken: s
         print_json(fields)
         return
     print(f"{summary.path}: {summary.events:,} events of {summary.pages:,} pages, {summary.stores:,} stores, {summary.faults:,} faults")
-    print(f"    saved: {summary.flagged} pages flagged and copied, {summary.unflagged} not; image and memory differ in {summary.image_wrong} pages")
-    print(f"    loaded: {summary.claimed} directly, {summary.discarded} found equal ({summary.kept} kept when they changed), {summary.staged} staged")
+    print(
+        f"    saved: {summary.flagged} pages flagged and copied, {summary.unflagged} not; "
+        f"image and memory differ in {summary.image_wrong} pages"
+    )
+    print(
+        f"    loaded: {summary.claimed} directly, {summary.discarded} found equal ({summary.kept} kept when they changed), "
+        f"{summary.staged} staged"
+    )
     print(f"    restored: {summary.memory_wrong} pages differ from what memory held at the atomic copy")

@@ -90,7 +90,9 @@ def replay_file(file: str, design: str | None, drop: tuple[str, ...], *, diagnos
         try:
             mapping = events_of(named)
         except KeyError:
-            raise CommandError(f"{file}:1: it is a trace of {named!r}, and nobody has said what its events mean; built in are traces of proposal-2010") from None
+            raise CommandError(
+                f"{file}:1: it is a trace of {named!r}, and nobody has said what its events mean; built in are traces of proposal-2010"
+            ) from None
         outcome = replay_trace(file, machine, mapping, dropped=dropped_assumptions(machine, drop))
         seconds = time.perf_counter() - begun
         diagnosis = diagnose(file, machine, mapping, outcome) if diagnosed and not drop and outcome.unexplained is not None else None
@@ -117,7 +119,9 @@ def print_replayed(run: Replayed) -> None:
     if found is not None:
         event = found.event
         shown = {name: getattr(event, name) for name in ("actor", "page", "cpu", "content") if getattr(event, name) is not None}
-        print(f"    line {found.line}: {event.kind} ({', '.join(f'{name} {value}' for name, value in shown.items())}) is what nothing explains")
+        print(
+            f"    line {found.line}: nothing explains {event.kind} ({', '.join(f'{name} {value}' for name, value in shown.items())})"
+        )
         for refusal in found.refusals[:REFUSALS_SHOWN]:
             print(f"        {refusal}")
         if found.states:

@@ -39,7 +39,16 @@ def show(file: str, design: str | None, as_json: bool) -> None:
         raise CommandError(f"{file}: {fault}") from None
     changed = isinstance(meta, dict) and meta.get("digest") != machine.digest
     if as_json:
-        print_json({"design": design, "property": example.broken, "length": len(example.run.steps), "dropped": sorted(example.dropped), "checked": True, "design_changed": changed})
+        print_json(
+            {
+                "design": design,
+                "property": example.broken,
+                "length": len(example.run.steps),
+                "dropped": sorted(example.dropped),
+                "checked": True,
+                "design_changed": changed,
+            }
+        )
         return
     without = f" without {', '.join(sorted(example.dropped))}" if example.dropped else ""
     print(f"{design}{without} at {example.sizes}: {len(example.run.steps)} steps, every one checked again")

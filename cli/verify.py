@@ -32,8 +32,8 @@ def verify(
 ) -> int:  # fmt: skip
     """Verify DESIGN (proposal-2010 unless you name one): a built-in name, FILE.py or FILE.py:CLASS.
 
-    It is explored completely; each assumption is dropped to see whether the design needs it; recorded runs of it are replayed. With --drop: the
-    shortest run that breaks a property which the assumption protects.
+    It is explored completely; each assumption is dropped to see whether the design needs it; recorded runs of it are replayed.
+    With --drop: the shortest run that breaks a property which the assumption protects.
     """
     begun = time.perf_counter()
     name, machine = load_design(design)
@@ -53,7 +53,10 @@ def verify(
         print(f"{name}: {machine.title}")
         print(f"  {summary(result)}")
         if result.reductions:
-            print(f"    {', '.join(result.reductions)}; {result.seconds:.1f} s" + (f", {result.compile_seconds:.1f} of them compiling" if result.compile_seconds > 1 else ""))
+            print(
+                f"    {', '.join(result.reductions)}; {result.seconds:.1f} s"
+                + (f", {result.compile_seconds:.1f} of them compiling" if result.compile_seconds > 1 else "")
+            )
         if result.run is not None:
             print_counterexample(result, output, name)
     wrong: list[str] = []
@@ -90,7 +93,7 @@ def _without(
 
 
 def _bounded(machine: Machine, sizes: Sizes, depth: int, as_json: bool) -> dict[str, Any]:
-    """A second opinion from the same terms by another engine, as deep as it gets in a few seconds. It must not find what the explorer did not."""
+    """A second opinion from the same terms by another engine, as deep as it gets in a few seconds. It must not find a violation."""
     from ..checker.bounded import bounded
 
     result = bounded(machine, sizes, depth, timeout=BOUNDED_SECONDS)
@@ -114,7 +117,11 @@ def _assumptions(machine: Machine, sizes: Sizes, timeout: float | None, memory: 
             return
         assert answer.result is not None or answer.reason
         alone = "necessary" if answer.necessary == "yes" else f"necessary with {', '.join(answer.others)}" if answer.others else "unknown"
-        found = f"{answer.length:3} steps break {answer.result.broken} ({answer.result.sizes.get('pages', '')} page)" if answer.result is not None else answer.reason
+        found = (
+            f"{answer.length:3} steps break {answer.result.broken} ({answer.result.sizes.get('pages', '')} page)"
+            if answer.result is not None
+            else answer.reason
+        )
         print(f"    {answer.assumption.name:26} {alone}: {found}", flush=True)
 
     if machine.assumptions and not as_json:

@@ -7,8 +7,27 @@
 from __future__ import annotations
 
 from .. import (
-    Assumption, Boolean, Choice, Content, Contents, Cpu, Design, Device, Each, Flag, Page,
-    action, always, assign_every, every, implies, ite, require, some, sometimes, terminal,
+    Assumption,
+    Boolean,
+    Choice,
+    Content,
+    Contents,
+    Cpu,
+    Design,
+    Device,
+    Each,
+    Flag,
+    Page,
+    action,
+    always,
+    assign_every,
+    every,
+    implies,
+    ite,
+    require,
+    some,
+    sometimes,
+    terminal,
 )
 from ..hardware import Devices, Processors, Reserve
 
@@ -47,21 +66,30 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     # -- what the save half takes for granted
     protect_before_read = Assumption("every page in use is protected or flagged before the first page is written", protects="restored")
-    flush_before_trust = Assumption("no CPU keeps a writable TLB entry for an unflagged page once it is read for the image", protects="restored")
+    flush_before_trust = Assumption(
+        "no CPU keeps a writable TLB entry for an unflagged page once it is read for the image", protects="restored"
+    )
     flag_before_unprotect = Assumption("the fault handler flags a page before it lifts the protection", protects="restored")
     new_pages_flagged = Assumption("a page that is allocated while the image is written is flagged", protects="restored")
-    dma_flagged = Assumption("no device writes a page that is not flagged, from the first protection to the atomic copy", protects="restored")
+    dma_flagged = Assumption(
+        "no device writes a page that is not flagged, from the first protection to the atomic copy", protects="restored"
+    )
     devices_resumable = Assumption(
-        "a device that works on after its driver's state was saved can resume from any state; the image disk always works on", protects="one_instant"
+        "a device that works on after its driver's state was saved can resume from any state; the image disk always works on",
+        protects="one_instant",
     )
     stop_before_copy = Assumption("the secondary CPUs have stopped before the atomic copy begins", protects="restored")
     dma_quiet_in_copy = Assumption("no device writes memory while the atomic copy is made", protects="restored")
     commit_last = Assumption("the commit record is written after every copy", protects="complete")
     # -- and the load half
     later_copy_wins = Assumption("of two versions of a page in the image, the atomic copy is loaded", protects="restored")
-    claim_before_direct_load = Assumption("a page is loaded directly only after the loader has allocated it", protects=("restored", "boot_pages"))
+    claim_before_direct_load = Assumption(
+        "a page is loaded directly only after the loader has allocated it", protects=("restored", "boot_pages")
+    )
     protect_before_compare = Assumption("a page is protected before it is compared", protects="restored")
-    unfaulted_at_compare = Assumption("a page that faulted before it was compared is staged, even if it is found equal", protects="restored")
+    unfaulted_at_compare = Assumption(
+        "a page that faulted before it was compared is staged, even if it is found equal", protects="restored"
+    )
     flush_before_compare = Assumption("no CPU keeps a writable TLB entry for a page that is compared", protects="restored")
     copy_before_unprotect = Assumption("the fault handler keeps the unmodified version before it lifts the protection", protects="restored")
     first_copy_wins = Assumption("a second fault on a page does not overwrite the version that was kept", protects="restored")
@@ -84,8 +112,13 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     def powered(self) -> Boolean:
         return (
-            (self.phase == "running") | self.saving() | (self.phase == "copying") | (self.phase == "writing_copies")
-            | self.loading() | (self.phase == "restoring") | (self.phase == "aborting")
+            (self.phase == "running")
+            | self.saving()
+            | (self.phase == "copying")
+            | (self.phase == "writing_copies")
+            | self.loading()
+            | (self.phase == "restoring")
+            | (self.phase == "aborting")
         )
 
     # ------------------------------------------------------------ saving the image
@@ -233,9 +266,7 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     # ------------------------------------------------------------ loading the image
 
     @action
-    def boot(
-        self, found: Each[Page, Content], used: Each[Page, Boolean], entries: Each[tuple[Cpu, Page], Boolean]
-    ) -> None:
+    def boot(self, found: Each[Page, Content], used: Each[Page, Boolean], entries: Each[tuple[Cpu, Page], Boolean]) -> None:
         """Another kernel boots: memory and TLBs are whatever they are, some pages are its own.
 
         The reserve is its own too, and nobody will ask for it back: from here on an allocation may fail, and is not counted (Q2).
@@ -352,7 +383,14 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     def begin_suspending(self) -> None:
         """Memory is loaded, and what needs an atomic restore is known (L3)."""
         require(self.phase == "loading")
-        require(every(Page, lambda page: ~self.in_image[page] | (self.fate[page] == "direct") | (self.fate[page] == "discarded") | (self.fate[page] == "staged")))
+        require(
+            every(
+                Page,
+                lambda page: (
+                    ~self.in_image[page] | (self.fate[page] == "direct") | (self.fate[page] == "discarded") | (self.fate[page] == "staged")
+                ),
+            )
+        )
         self.phase = "suspending"
 
     @action
@@ -433,7 +471,11 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     @action
     def finish_aborting(self) -> None:
         """Everything is undone; the system runs on."""
-        require(self.phase == "aborting", every(Page, lambda page: self.writable[page] & ~self.copied[page]), every(Cpu, lambda cpu: self.running[cpu]))
+        require(
+            self.phase == "aborting",
+            every(Page, lambda page: self.writable[page] & ~self.copied[page]),
+            every(Cpu, lambda cpu: self.running[cpu]),
+        )
         self.phase = "aborted"
 
     # ------------------------------------------------------------ what is expected
@@ -441,7 +483,9 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     @always
     def restored(self) -> Boolean:
         """The restored memory equals the memory at the time of the atomic copy."""
-        return implies(self.phase == "resumed", every(Page, lambda page: implies(self.in_image[page], self.memory[page] == self.snapshot[page])))
+        return implies(
+            self.phase == "resumed", every(Page, lambda page: implies(self.in_image[page], self.memory[page] == self.snapshot[page]))
+        )
 
     @always
     def one_instant(self) -> Boolean:
@@ -453,7 +497,13 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         """A committed image is complete: it has every page, and the atomic copy of every page that needed one."""
         return implies(
             self.phase == "off",
-            every(Page, lambda page: implies(self.in_image[page], self.on_disk[page] | self.later_on_disk[page]) & implies(self.copied[page], self.later_on_disk[page])),
+            every(
+                Page,
+                lambda page: (
+                    implies(self.in_image[page], self.on_disk[page] | self.later_on_disk[page])
+                    & implies(self.copied[page], self.later_on_disk[page])
+                ),
+            ),
         )
 
     @always
@@ -479,17 +529,23 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     @sometimes
     def faulted_twice(self) -> Boolean:
         """A page that was flagged and unprotected already is in the fault handler of a CPU once more."""
-        return self.saving() & some(Page, lambda page: self.flagged[page] & self.writable[page] & some(Cpu, lambda cpu: self.handler[cpu, page] == "trapped"))
+        return self.saving() & some(
+            Page, lambda page: self.flagged[page] & self.writable[page] & some(Cpu, lambda cpu: self.handler[cpu, page] == "trapped")
+        )
 
     @sometimes
     def written_and_changed(self) -> Boolean:
         """The image holds a page that has changed since."""
-        return (self.phase == "stopping") & some(Page, lambda page: self.in_use[page] & self.on_disk[page] & (self.image[page] != self.memory[page]))
+        return (self.phase == "stopping") & some(
+            Page, lambda page: self.in_use[page] & self.on_disk[page] & (self.image[page] != self.memory[page])
+        )
 
     @sometimes
     def discarded_and_changed(self) -> Boolean:
         """A page was found equal, its loaded version discarded, and it was changed later."""
-        return self.loading() & some(Page, lambda page: (self.fate[page] == "discarded") & self.has_kept[page] & (self.memory[page] != self.kept[page]))
+        return self.loading() & some(
+            Page, lambda page: (self.fate[page] == "discarded") & self.has_kept[page] & (self.memory[page] != self.kept[page])
+        )
 
     @sometimes
     def kept_and_restored(self) -> Boolean:

@@ -10,7 +10,23 @@ from thawcheck.checker.bounded import bounded, counter_bits
 from thawcheck.checker.layout import Layout
 from thawcheck.checker.reference import Reference, explore
 from thawcheck.checker.rerun import Disagreement
-from thawcheck.model import Boolean, Counter, Cpu, Design, Each, Flag, Page, Sizes, action, always, every, ite, machine_of, require
+from thawcheck.model import (
+    Boolean,
+    Counter,
+    Cpu,
+    Design,
+    Each,
+    Flag,
+    Page,
+    Sizes,
+    action,
+    always,
+    every,
+    ite,
+    machine_of,
+    number_of,
+    require,
+)
 
 SIZES = Sizes(pages=2, cpus=2, contents=2)
 
@@ -92,6 +108,22 @@ def test_a_counter_out_of_range() -> None:
     assert bounded(machine_of(Purse), SIZES, 5, only=frozenset()).verdict == "unknown"
 
 
+def test_a_counter_may_reach_its_maximum_and_no_more() -> None:
+    class Savings(Design):
+        """One coin more than there are pages."""
+
+        coins = Counter(number_of(Page))
+
+        @action
+        def save(self) -> None:
+            """One coin."""
+            self.coins = self.coins + 1
+
+    for pages in (1, 3):
+        result = bounded(machine_of(Savings), Sizes(pages=pages), 6)
+        assert (result.broken, result.depth) == ("coins_in_range", pages + 1)
+
+
 @pytest.mark.parametrize("name", ["below_the_clouds", "above_the_sea"])
 def test_counters_do_not_wrap_around_outside_their_range(name: str) -> None:
     found = bounded(machine_of(Climber), SIZES, 12, only=frozenset({name}))
@@ -116,15 +148,26 @@ def test_indices_that_are_not_known_before_the_step() -> None:
 
 def test_of_several_properties_the_first_that_can_break_is_named() -> None:
     class Both(Design):
-        """One step breaks either."""
+        """One step breaks the second property or the third, and no single step breaks the first."""
 
-        first, second = Flag(), Flag()
+        first, second, other = Flag(), Flag(), Flag()
 
         @action
         def choose(self, which: Boolean) -> None:
             """One of them."""
             self.first = which
             self.second = ~which
+
+        @action
+        def choose_otherwise(self) -> None:
+            """The second once more."""
+            self.second = True
+            self.other = True
+
+        @always
+        def no_wonder(self) -> Boolean:
+            """Cannot be broken in one step."""
+            return ~(self.first & self.other)
 
         @always
         def no_first(self) -> Boolean:
@@ -136,8 +179,9 @@ def test_of_several_properties_the_first_that_can_break_is_named() -> None:
             """Not the second."""
             return ~self.second
 
-    for only in (None, frozenset({"no_second"})):
-        assert bounded(machine_of(Both), SIZES, 3, only=only).broken == explore(machine_of(Both), SIZES, only=only).broken
+    for only, broken in ((None, "no_first"), (frozenset({"no_second"}), "no_second")):
+        assert explore(machine_of(Both), SIZES, only=only).broken == broken
+        assert bounded(machine_of(Both), SIZES, 3, only=only).broken == broken
 
 
 def test_a_time_out_is_unknown_and_says_what_was_covered() -> None:

@@ -28,7 +28,7 @@ def test_plain_agrees_with_the_reference_state_by_state() -> None:
 
 
 def test_one_page_two_cpus_is_not_made_kind() -> None:
-    """A throw-away explorer of such a model, with the same hardware, had 58 thousand states at this size; far fewer would mean kinder hardware."""
+    """A throw-away explorer of such a model had 58 thousand states at this size; far fewer would mean kinder hardware."""
     result = explore(MACHINE, ONE_PAGE, plain=True)
     assert (result.verdict, result.complete, result.unmet) == ("holds", True, ())
     assert result.states > 58_000

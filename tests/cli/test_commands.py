@@ -37,7 +37,13 @@ class Good(Design):
 
 def run(*arguments: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "thawcheck", *arguments], capture_output=True, text=True, timeout=280, cwd=cwd, env={**os.environ, **more}, check=False
+        [sys.executable, "-m", "thawcheck", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        cwd=cwd,
+        env={**os.environ, **more},
+        check=False,
     )
 
 
@@ -126,7 +132,9 @@ def test_a_recorded_run_that_comes_out_otherwise_fails_the_main_job(tmp_path: Pa
 
 
 def test_the_worst_of_several_traces_counts() -> None:
-    good, wrong, lucky = (str(RECORDED / name) for name in ("good-16-pages-1-writer.jsonl", "drop-flag-wrong-image.jsonl", "drop-flag-right-image.jsonl"))
+    good, wrong, lucky = (
+        str(RECORDED / name) for name in ("good-16-pages-1-writer.jsonl", "drop-flag-wrong-image.jsonl", "drop-flag-right-image.jsonl")
+    )
     assert run("replay", good).returncode == 0
     assert run("replay", good, lucky).returncode == 20
     assert run("replay", lucky, wrong, good).returncode == 12
@@ -141,7 +149,11 @@ def test_a_design_of_your_own(tmp_path: Path) -> None:
         result = run("verify", name, cwd=tmp_path)
         assert result.returncode == 11, result.stdout + result.stderr  # it ends, and does not say that it may
         assert "deadlock" in result.stdout
-    mine.write_text(DESIGN + "    from thawcheck.model import terminal\n    @terminal\n    def done(self) -> Boolean:\n        return every(Page, lambda page: self.marked[page])\n")
+    mine.write_text(
+        DESIGN
+        + "    from thawcheck.model import terminal\n    @terminal\n"
+        + "    def done(self) -> Boolean:\n        return every(Page, lambda page: self.marked[page])\n"
+    )
     assert "holds at 2 pages" in run("verify", "mine.py", cwd=tmp_path).stdout
     assert "has no assumption luck" in complaint(run("verify", "mine.py", "--drop", "luck", cwd=tmp_path))
 
@@ -153,7 +165,10 @@ def test_a_design_of_your_own(tmp_path: Path) -> None:
         ("x = 1\ny = (", "mine.py:2: it does not import: SyntaxError"),
         ("x = 1", "there is no design in it"),
         (DESIGN + DESIGN.replace("class Good", "class Other"), "several designs in it (Good, Other)"),
-        (DESIGN.replace("self.marked[page] = True", "self.marcked[page] = True"), "mine.py:11: unknown variable or attribute 'marcked'; did you mean 'marked'?"),
+        (
+            DESIGN.replace("self.marked[page] = True", "self.marcked[page] = True"),
+            "mine.py:11: unknown variable or attribute 'marcked'; did you mean 'marked'?",
+        ),
         ("raise SystemExit(0)", "it does not import: SystemExit"),
     ],
 )
@@ -188,9 +203,13 @@ def test_wrong_usage_gets_one_line(arguments: list[str], said: str, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", [["explore", "--plain", "--pages", "3"], ["record", "userfaultfd", "-o", "run.jsonl", "--seconds", "30"]])
+@pytest.mark.parametrize(
+    "command", [["explore", "--plain", "--pages", "3"], ["record", "userfaultfd", "-o", "run.jsonl", "--seconds", "30"]]
+)
 def test_an_interrupt_leaves_nothing_behind(command: list[str], tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "thawcheck", *command], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "thawcheck", *command], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     time.sleep(4)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

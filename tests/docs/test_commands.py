@@ -47,7 +47,13 @@ def test_commands_print_what_is_shown(page: Path, tmp_path: Path) -> None:
         name, *arguments = shlex.split(command)
         assert name == "thawcheck", "only thawcheck is executed"
         result = subprocess.run(
-            [sys.executable, "-m", "thawcheck", *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=280, check=False, env=os.environ
+            [sys.executable, "-m", "thawcheck", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=280,
+            check=False,
+            env=os.environ,
         )
         assert result.stderr == ""
         assert not shown or matches(shown, result.stdout.splitlines()), f"{command}\n{result.stdout}"

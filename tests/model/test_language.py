@@ -153,10 +153,13 @@ def test_a_choice_that_a_subclass_extends() -> None:
 def test_an_arbitrary_choice_stays_arbitrary_when_it_is_extended() -> None:
     class Open(Part):
         mode = Choice("on", "off", initial=arbitrary, per=Page)
+        whole = Choice("on", "off", initial=arbitrary)
 
     class More(Open):
         mode = Open.mode.extended("broken")
+        whole = Open.whole.extended("broken")
 
+    assert (More.whole.initial, More.whole.literals, More.whole.per) == (None, ("on", "off", "broken"), ())
     assert (More.mode.initial, More.mode.literals, More.mode.per) == (None, ("on", "off", "broken"), (Page,))
 
 
@@ -478,6 +481,22 @@ def test_an_action_without_a_condition_and_a_design_without_properties() -> None
     result = explore(machine_of(Free), SIZES)
     assert (result.verdict, result.broken) == ("violated", "counted_in_range"), "a Counter has a property of its own"
     assert explore(machine_of(Odd), SIZES).verdict == "holds"
+
+
+def test_conditions_are_folded_without_changing_what_they_say() -> None:
+    class Folded(Design):
+        on = Flag(per=Page, initial=arbitrary)
+
+        @action
+        def step(self, page: Page) -> None:
+            on = self.on[page]
+            require(~~on, (on & True) | False, implies(True, on), implies(on, False) | on, ite(True, on, False))
+            require(implies(on, True), on == on, every(Page, lambda _: True), ~(on & False))
+            self.on[page] = ~~~on
+
+    recorded = machine_of(Folded).action("step")
+    assert guard_of(recorded) == ["on[page]", "on[page]", "on[page]", "~on[page] | on[page]", "on[page]", "True", "True", "True", "True"]
+    assert updates_of(recorded) == ["on[page] = ~on[page]"]
 
 
 def test_a_contradiction_is_not_seen_where_there_is_none() -> None:
