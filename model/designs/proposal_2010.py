@@ -334,8 +334,8 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def release(self, page: Page) -> None:
-        """The write protection of a staged page is removed (L2c)."""
-        require(self.loading(), self.fate[page] == "staged", ~self.writable[page])
+        """The write protection of a staged page is removed, unless a fault has done so already (L2c)."""
+        require(self.loading(), self.fate[page] == "staged")
         self.writable[page] = True
 
     @action

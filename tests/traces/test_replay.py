@@ -345,8 +345,11 @@ def test_a_run_that_was_not_recorded_to_its_end_is_inconclusive(tmp_path: Path, 
     assert found.outcome == "inconclusive" and found.unexplained is None and "not recorded to its end" in found.reason
 
 
-@pytest.mark.parametrize("kinds", [("store",), ("store", "fault"), ("release",), ("fault", "flag", "keep", "recheck", "unprotect"), ("allocate", "free")])
-@pytest.mark.parametrize("name", GOOD)
+BLIND = [("store",), ("store", "fault"), ("release",), ("fault", "flag", "keep", "recheck", "unprotect"), ("allocate", "free")]
+
+
+@pytest.mark.parametrize("kinds", BLIND)
+@pytest.mark.parametrize("name", GOOD[:2])
 def test_what_the_recorder_cannot_see_may_have_happened(tmp_path: Path, name: str, kinds: tuple[str, ...]) -> None:
     header, events = recorded(name)
     blind = structs.replace(header, kinds=header.kinds | dict.fromkeys(kinds, "never"))
@@ -367,10 +370,11 @@ def test_an_unseen_phase_makes_the_unexplained_inconclusive(tmp_path: Path) -> N
 
 def test_bounds_are_inconclusive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     header, events = recorded(GOOD[-1])
+    blind = structs.replace(header, kinds=header.kinds | {"fault": "never"})
     for module, name in ((order, "MOST_WAITING"), (order, "MOST_ORDERS"), (tables, "MOST_SETS"), (tables, "MOST_NAMES"), (tables, "MOST_BOXES")):
         with monkeypatch.context() as patched:
-            patched.setattr(module, name, 1 if name != "MOST_BOXES" else 0)
-            found = replayed(tmp_path / "run.jsonl", header, list(events))
+            patched.setattr(module, name, 1)
+            found = replayed(tmp_path / "run.jsonl", blind if name == "MOST_BOXES" else header, list(events))
             assert found.outcome == "inconclusive" and not found.followed and "more than" in found.reason, name
     with monkeypatch.context() as patched:
         patched.setattr(tables, "MOST_REMEMBERED", 1)
@@ -453,16 +457,16 @@ def judged(seed: int, pages: int, cpus: int, path: Path) -> tuple[str, bool]:
     walk = slow.Walk(PROPOSAL, EVENTS, pages, cpus, 2, seed, broken)
     if not walk.run():
         return "", False
-    never = chooser.choice(["store", "fault", "release", "allocate", "memory_at_boot", "flag", "keep", "unprotect", ""])
-    never = never if chooser.random() < 0.3 else ""
-    events = [event for event in slow.damaged(walk.events, walk.header, 3, chooser) if event.kind != never]
+    never = chooser.choice(["store", "fault", "release", "allocate", "memory_at_boot", "flag", "keep", "unprotect"])
+    never = never if pages == 1 and chooser.random() < 0.3 else ""
+    events = [event for event in slow.damaged(walk.events, walk.header, 3 if pages == 1 else 2, chooser) if event.kind != never]
     overlap = pages == 1 and chooser.random() < 0.5
     events = slow.overlapping(events, chooser) if overlap else slow.in_order(events)
     kinds = walk.header.kinds | ({never: "never"} if never else {})
     header = structs.replace(walk.header, window=needed_window(events), kinds=kinds)
     dropped = broken if chooser.random() < 0.3 else frozenset()
     found = replayed(path, header, events, dropped=dropped)
-    explained = slow.SlowReplay(PROPOSAL, EVENTS, header, 4 if never else 3, dropped).explains(events)
+    explained = slow.SlowReplay(PROPOSAL, EVENTS, header, 3 if pages == 1 else 2, dropped).explains(events)
     assert (explained is None) == (found.unexplained is None), (seed, found.reason)
     if explained is not None and found.unexplained is not None and not overlap:
         assert found.unexplained.line == explained + 2, (seed, found.reason)
@@ -476,13 +480,13 @@ def judged(seed: int, pages: int, cpus: int, path: Path) -> tuple[str, bool]:
 
 
 def test_replay_agrees_with_the_slow_judge(tmp_path: Path) -> None:
-    outcomes = [judged(seed, 1, 2, tmp_path / "run.jsonl") for seed in range(120)]
+    outcomes = [judged(seed, 1, 2, tmp_path / "run.jsonl") for seed in range(100)]
     assert {outcome for outcome, _ in outcomes} >= {"holds", "violated", "not-a-behaviour"}
     assert sum(outcome == "holds" and overlap for outcome, overlap in outcomes) >= 2
 
 
 def test_replay_agrees_with_the_slow_judge_on_two_pages(tmp_path: Path) -> None:
-    outcomes = [judged(seed, 2, 1, tmp_path / "run.jsonl")[0] for seed in range(40)]
+    outcomes = [judged(seed, 2, 1, tmp_path / "run.jsonl")[0] for seed in range(30)]
     assert {"holds", "not-a-behaviour"} <= set(outcomes)
 
 
