@@ -137,7 +137,9 @@ class _Search:
         self.machine, self.sizes, self.dropped, self.only = machine, sizes, dropped, only
         self.layout = Layout(machine, sizes)
         self.packing = Packing(self.layout)
-        self.reduction = make_reduction(self.packing, liveness or analyse(machine, self.packing.block_sort, dropped), plain=plain)
+        if liveness is None:
+            liveness = analyse(machine, self.packing.block_sort, dropped, faint=not plain)
+        self.reduction = make_reduction(self.packing, liveness, plain=plain)
         self.compiled = compiled
         self.code = load_code(machine) if compiled else _interpreted(source(machine))
         self.properties = checked_properties(machine)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..model.machine import Action, Machine, Parameter, Property, Update
-from ..model.terms import Term, walk
+from ..model.terms import Boolean, Term, walk
 from .layout import range_properties
 from .packing import Packing, phase_variable
 
@@ -158,15 +158,19 @@ class _Writer:
                     self.line(f"{result} = {self.condition(term.args[1])}")
             case "not":
                 return f"(not {self.condition(term.args[0])})"
-            case "eq":
+            case "eq" if isinstance(term.args[0], Boolean):
                 left = self.condition(term.args[0])
                 self.line(f"{result} = {left} == {self.condition(term.args[1])}")
             case "ite":
                 self.line(f"{result} = {self.condition(term.args[2])}")
                 with self.indented(f"if {self.condition(term.args[0])}:"):
                     self.line(f"{result} = {self.condition(term.args[1])}")
+            case "eq":
+                self.line(f"{result} = {self.number(term.args[0])} == {self.number(term.args[1])}")
+            case "le":
+                self.line(f"{result} = {self.number(term.args[0])} <= {self.number(term.args[1])}")
             case _:
-                raise AssertionError(f"no source for {term.op}")
+                self.line(f"{result} = {self.number(term)} != 0")
         return result
 
 

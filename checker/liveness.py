@@ -137,7 +137,8 @@ class _Analysis:
             case "parameter" if str(term.payload) in roles and isinstance(term, Boolean):
                 return int(roles[str(term.payload)] == "true"), NOTHING
             case "read":
-                return self._read(term, roles)
+                value, reads = self._read(term, roles)
+                return value, reads.union(*(self.value(index, roles)[1] for index in term.args))
             case "not":
                 value, reads = self.value(term.args[0], roles)
                 return (None if value is None else 1 - value), reads
@@ -187,19 +188,21 @@ class _Analysis:
                 values = {self.facts.get((name, each)) for each in groups}
                 return (values.pop() if len(values) == 1 else None), frozenset({name})
             return None, frozenset({name})
-        if self._role(term.args[variable.per.index(self.block)], roles) == "other":
+        role = self._role(term.args[variable.per.index(self.block)], roles)
+        if role == "other":
             return None, NOTHING
-        return self.known.get(name), frozenset({name})
+        return (self.known.get(name) if role == "self" else None), frozenset({name})
 
     def _role(self, index: Term, roles: dict[str, str]) -> str:
-        return roles.get(str(index.payload), "other")
+        """Whether an index is the page that is followed: "self", "other", or "either" if it is computed."""
+        return roles.get(str(index.payload), "other") if index.op == "parameter" else "either"
 
     def _same_index(self, left: Term, right: Term, roles: dict[str, str]) -> Known:
         if type(left) is not self.block:
             groups = self._group((left,), roles), self._group((right,), roles)
             return None if "" in groups or groups == ("others", "others") else int(groups[0] == groups[1])
         first, second = self._role(left, roles), self._role(right, roles)
-        return None if first == second == "other" else int(first == second)
+        return None if first == second == "other" or "either" in (first, second) else int(first == second)
 
     def _groups(self, sort: type[Index]) -> tuple[str, ...]:
         """The named indices of a sort, and all the others together."""
@@ -209,7 +212,9 @@ class _Analysis:
         """The group of the index of a variable outside all pages; "" if it is unknown."""
         if not indices:
             return "others"
-        return str(indices[0].payload) if indices[0].op == "constant" else roles.get(str(indices[0].payload), "")
+        if indices[0].op == "constant":
+            return str(indices[0].payload)
+        return roles.get(str(indices[0].payload), "") if indices[0].op == "parameter" else ""
 
     @staticmethod
     def _junction(parts: list[tuple[Known, frozenset[str]]], decisive: int) -> tuple[Known, frozenset[str]]:
@@ -259,10 +264,11 @@ class _Analysis:
             return
         assert self.block is not None
         index = update.indices[variable.per.index(self.block)]
-        cases = ("self", "other") if update.binders else (self._role(index, roles),)
-        for case in cases:
-            value, reads = self.value(update.value, {**roles, str(index.payload): case})
-            kills = case == "self" and (bool(update.binders) or variable.per == (self.block,))
+        role = self._role(index, roles)
+        for case in ("self", "other") if update.binders or role == "either" else (role,):
+            bound = {**roles, str(index.payload): case} if index.op == "parameter" else roles
+            value, reads = self.value(update.value, bound)
+            kills = case == "self" and role != "either" and (bool(update.binders) or variable.per == (self.block,))
             yield _Write(variable.name, self._values(variable, value), reads | index_reads, kills, case == "other")
 
     @staticmethod

@@ -22,7 +22,6 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
 from hypothesis.errors import HypothesisException
-from hypothesis.reporting import with_reporter
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ..model.machine import Machine, Property, Sizes
@@ -264,7 +263,7 @@ def random_runs(
                 shortest = self
 
     try:
-        with _quiet_and_tidy():
+        with _tidy():
             quiet = hypothesis.settings(_settings(runs, steps), verbosity=Verbosity.quiet)
             run_state_machine_as_test(hypothesis.seed(seed)(Watched), settings=quiet)
     except Failure:
@@ -315,10 +314,10 @@ def _confirmed(found: RandomRun, verdict: Verdict, broken: str | None, only: fro
 
 
 @contextmanager
-def _quiet_and_tidy() -> Iterator[None]:
-    """Hypothesis prints nothing, and what it wants to keep in files goes when the runs are over."""
+def _tidy() -> Iterator[None]:
+    """What Hypothesis wants to keep in files goes when the runs are over."""
     home = storage_directory(intent_to_write=False).home_directory
-    with tempfile.TemporaryDirectory(prefix="thawcheck-") as folder, with_reporter(lambda text: None):
+    with tempfile.TemporaryDirectory(prefix="thawcheck-") as folder:
         set_hypothesis_home_dir(folder)
         try:
             yield

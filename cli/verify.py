@@ -186,5 +186,5 @@ def _answer(fields: dict[str, Any], machine: Machine) -> None:
     print(f"    the design is right at {sizes} if {len(fields['assumptions'])} things hold, and each was looked at:")
     print(f"    {alone} are necessary, each alone; {together} only together with another; {unknown} undecided")
     if fields["design"] == "proposal-2010":
-        print("    the post says seven of them itself; what it leaves open is in docs/proposal-2010.md")
+        print("    which of them the post says itself, and which it leaves open, is in docs/proposal-2010.md")
     print("    thawcheck verify --drop NAME shows the run that breaks it")

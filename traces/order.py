@@ -291,8 +291,7 @@ class Orders:
             key = min(todo, key=_progress)
             possible = todo.pop(key)
             if tangle.is_settled(key):
-                rest = (key[0], frozenset(step for step in key[1] if step[:2] != entry.name))
-                found[rest] = self.tables.union(found[rest], possible) if rest in found else possible
+                found[key[0], frozenset(step for step in key[1] if step[:2] != entry.name)] = possible
                 continue
             for after_key, after, tried in tangle.following(key, possible, number):
                 if after is not None:

@@ -11,6 +11,7 @@ from msgspec import structs
 from thawcheck.checker.evaluate import Stepper
 from thawcheck.checker.layout import Layout, State
 from thawcheck.checker.reference import Reference
+from thawcheck.checker.verdict import Step
 from thawcheck.model.events import Does, EventMapping, Meaning
 from thawcheck.model.machine import Machine, Sizes
 from thawcheck.traces.format import KINDS, Event, Header
@@ -26,7 +27,9 @@ def digest(content: int) -> str:
 class SlowReplay:
     """Explains a tiny trace by sets of whole states."""
 
-    def __init__(self, machine: Machine, mapping: EventMapping, header: Header, contents: int, dropped: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, machine: Machine, mapping: EventMapping, header: Header, contents: int, dropped: frozenset[str] = frozenset()
+    ) -> None:
         self.mapping, self.header, self.dropped = mapping, header, dropped
         self.layout = Layout(machine, Sizes(pages=header.pages, cpus=header.cpus, devices=1, contents=contents))
         self.steppers = {action.name: Stepper(action, self.layout, dropped) for action in machine.actions}
@@ -154,7 +157,9 @@ class SlowReplay:
 class Walk:
     """A random run of the reference, told as the events that a recorder would have written: one after the other, nothing overlaps."""
 
-    def __init__(self, machine: Machine, mapping: EventMapping, pages: int, cpus: int, contents: int, seed: int, dropped: frozenset[str]) -> None:
+    def __init__(
+        self, machine: Machine, mapping: EventMapping, pages: int, cpus: int, contents: int, seed: int, dropped: frozenset[str]
+    ) -> None:
         self.random = random.Random(seed)
         self.mapping = mapping
         self.layout = Layout(machine, Sizes(pages=pages, cpus=cpus, devices=1, contents=contents))
@@ -205,7 +210,8 @@ class Walk:
             steps = [step for step in self.reference.successors(state) if step.action in self.kind_of or step.action in ("walk", "evict")]
             if not steps:
                 return False
-            step = self._choose([s for s in steps if s.action not in ("allocate", "free")] if self.random.random() < 0.8 else steps) or steps[0]
+            usual = [step for step in steps if step.action not in ("allocate", "free")]
+            step = self._choose(usual if usual and self.random.random() < 0.8 else steps)
             kind = self.kind_of.get(step.action)
             if kind == "resume":
                 for page in range(self.pages):
@@ -236,10 +242,8 @@ class Walk:
         assert stepper.is_possible(state, arguments)
         return stepper.apply(state, arguments)
 
-    def _choose(self, steps: list) -> object:  # type: ignore[type-arg]
+    def _choose(self, steps: list[Step]) -> Step:
         """Any step, whatever action it belongs to: each action gets the same chance."""
-        if not steps:
-            return None
         action = self.random.choice(sorted({step.action for step in steps}))
         return self.random.choice([step for step in steps if step.action == action])
 
@@ -252,8 +256,7 @@ class Walk:
                 ranges.append([self.random.randrange(variable.domain(self.layout.sizes))])
             else:
                 ranges.append([0])
-        for state in product(*ranges):
-            yield state
+        yield from product(*ranges)
 
 
 def damaged(events: list[Event], header: Header, contents: int, chooser: random.Random) -> list[Event]:
@@ -290,7 +293,9 @@ def overlapping(events: list[Event], chooser: random.Random) -> list[Event]:
     mild = chooser.randrange(6)  # mostly, events without a page do not overlap each other
     for place, event in enumerate(events):
         actor = chooser.choice(("cpu0", "cpu1", "handler")) if event.page is not None else "cpu0"
-        before, after = chooser.choice(((0, 0), (0, 0), (0, 12), (12, 0), (9, 9), (25, 3))) if mild == 0 or event.page is not None else (0, 0)
+        before, after = 0, 0
+        if event.page is not None or mild == 0:
+            before, after = chooser.choice(((0, 0), (0, 0), (0, 12), (12, 0), (9, 9), (25, 3)))
         stretched.append(structs.replace(event, actor=actor, begin=max(0, 10 * place - before), end=10 * place + 5 + after))
     numbers: dict[str, int] = {}
     found = []
