@@ -180,6 +180,8 @@ class Orders:
             number = next((free for free in range(self.page_count) if free not in self.pages), None)
             if number is None:
                 return None
+        if page.keys is None and page.position >= position:
+            return None
         keys = page.all_keys()
         while min(keys)[0] < position:
             behind = min(keys)
@@ -208,12 +210,14 @@ class Orders:
         else:
             page.pending.remove(entry)
         chain = self.chain
-        if page.keys is not None or end <= page.tangled_until:
+        if page.keys is not None or (end <= page.tangled_until and any(other.begin <= end for other in page.pending)):
             self._settle_tangled(entry, number, page)
             return
         # Nothing else on this page overlaps the event. What precedes it in the chain comes first.
-        while page.position < chain.length:
-            link = chain.links[page.position - chain.base]
+        links, base = chain.links, chain.base
+        length = base + len(links)
+        while page.position < length:
+            link = links[page.position - base]
             other = link.entry
             if other.end < begin or (other.actor == actor and other.seq < seq):
                 after = self.pass_link((page.number, page.names), link)
@@ -227,19 +231,36 @@ class Orders:
             else:
                 self._settle_tangled(entry, number, page)
                 return
-        global_number = chain.at(page.position)
-        program = self.tables.program(event.kind, event.cpu, True)
-        excluded = self.share(entry, program, global_number) if program.shared else NOTHING
-        done = self.do((page.number, page.names), global_number, event, program, 0, len(program.units), excluded)
-        if done is None:
+        global_number = chain.last if page.position == length else links[page.position - base].before
+        # The same as do(...) for all steps at once, except that what is remembered is found by a shorter key.
+        names, content = page.names, event.content
+        if content is None:
+            index = None
+        elif content in names:
+            index = names.index(content)
+        else:
+            index = len(names)
+            names = (*names, content)
+        key = (page.number, global_number, event.kind, event.cpu, index, event.in_use, event.in_image)
+        found = self.tables.remembered.get(key, _MISSING)
+        if found is _MISSING:
+            program = self.tables.program(event.kind, event.cpu, True)
+            excluded = self.share(entry, program, global_number) if program.shared else NOTHING
+            values = Values(index, event.in_use, event.in_image)
+            found = self.tables.step(page.number, global_number, program, 0, len(program.units), values, excluded)
+            if not program.shared:
+                self.tables.remember(key, found)
+        if found is None:
+            program = self.tables.program(event.kind, event.cpu, True)
             self._fail(Failure(entry, program, 0, number, (page.number, page.names), global_number))
             return
-        page.number, page.names = done
+        page.number = found[0]
+        page.names = tuple([names[place] for place in found[1]])
 
     def do(
-        self, possible: Possible, global_number: int, event: Event, program: Program, first: int, last: int, excluded: frozenset[str]
+        self, possible: Possible, global_number: int, event: Event, program: Program, place: int, excluded: frozenset[str]
     ) -> Possible | None:
-        """What a page is like after some steps of an event, and what was seen then."""
+        """What a page is like after one step of an event, and what was seen then."""
         number, names = possible
         content = event.content
         if content is None:
@@ -249,11 +270,11 @@ class Orders:
         else:
             index = len(names)
             names = (*names, content)
-        key = (number, global_number, event.kind, event.cpu, index, event.in_use, event.in_image, first, last, excluded)
+        key = (number, global_number, event.kind, event.cpu, index, event.in_use, event.in_image, place, excluded)
         found = self.tables.remembered.get(key, _MISSING)
         if found is _MISSING:
             values = Values(index, event.in_use, event.in_image)
-            found = self.tables.step(number, global_number, program, first, last, values, excluded)
+            found = self.tables.step(number, global_number, program, place, place + 1, values, excluded)
             self.tables.remember(key, found)
         return None if found is None else (found[0], tuple([names[place] for place in found[1]]))
 
@@ -353,5 +374,5 @@ class _Tangle:
             program = self.programs[own.name]
             place = sum((*own.name, earlier) in done for earlier in range(len(program.units)))
             excluded = self.excluded if own is self.entry else NOTHING
-            after = self.orders.do(possible, global_number, own.event, program, place, place + 1, excluded)
+            after = self.orders.do(possible, global_number, own.event, program, place, excluded)
             yield (position, done | {(*own.name, place)}), after, Failure(own, program, place, number, possible, global_number)

@@ -102,14 +102,12 @@ class Truths:
         """The values that a property can have, given what was seen and what the global Choices are."""
         if isinstance(node, int):
             return frozenset((node,))
-        digests = sorted({value for value in seen.values() if isinstance(value, str)})
-        named = tuple((name, digests.index(value) if isinstance(value, str) else value) for name, value in seen.items())
-        pattern: dict[int, int] = {}
-        shape = tuple((name, v if isinstance(v, bool) else pattern.setdefault(v, len(pattern))) for name, v in named)
-        key = (id(node), shape, tuple(sorted(pins.items())))
+        order: dict[str, int] = {}  # which digests are equal is all that matters
+        named = {name: value if isinstance(value, bool) else order.setdefault(value, len(order)) for name, value in seen.items()}
+        key = (id(node), *named.items(), *pins.items())
         found = self._asked.get(key)
         if found is None:
-            found = self._asked[key] = frozenset(value for value, _, _ in node(*self._box(dict(named), pins)))
+            found = self._asked[key] = frozenset(value for value, _, _ in node(*self._box(named, pins)))
         return found
 
     def _box(self, named: dict[str, int | bool], pins: dict[str, str]) -> Box:

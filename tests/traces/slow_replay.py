@@ -16,8 +16,6 @@ from thawcheck.model.events import Does, EventMapping, Meaning
 from thawcheck.model.machine import Machine, Sizes
 from thawcheck.traces.format import KINDS, Event, Header
 
-NAMES = {"pages": "page", "cpus": "cpu"}
-
 
 def digest(content: int) -> str:
     """The digest that stands for a content."""
