@@ -162,21 +162,14 @@ class _Search:
     def _expand_interpreted(self, level: _Segment, begin: int, end: int, fired: Any, stuck: Any) -> tuple[int, int]:
         end = min(end, begin + max(1, len(self.out) // self.most - 1))
         out = [[0] * self.packing.word_count for _ in range((end - begin) * self.most + 1)]
+        dead_end = [-1]
         row, n = self.code.expand(
-            0,
-            end - begin,
-            level.rows[begin:end].tolist(),
-            level.weights[begin:end].tolist(),
-            out,
-            fired,
-            stuck,
-            self.c.tolist(),
-            self.may,
-            self.most,
-        )
+            0, end - begin, level.rows[begin:end].tolist(), level.weights[begin:end].tolist(), out, fired, dead_end, self.c.tolist(),
+            self.may, self.most,
+        )  # fmt: skip
         self.out[:n] = np.array(out[:n], dtype=np.uint64).reshape(n, self.packing.word_count)
-        if 0 <= stuck[0] < end - begin:
-            stuck[0] += begin
+        if stuck[0] < 0 <= dead_end[0]:
+            stuck[0] = dead_end[0] + begin
         return row + begin, n
 
     def look(self, rows: Words, first: Any, wanted: Any) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from drawn_machines import Drawn, drawn_machines, operators
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from thawcheck.checker import bounded, explorer, reference
 from thawcheck.checker.layout import Layout
@@ -136,7 +136,9 @@ def compare_on(count: int, compare: Callable[[Drawn, Result], None], *, smallest
             raise
         tally.add(drawn, expected)
 
+    rounds = 0
     while len(tally.seen) < count:  # few at a time: Hypothesis repeats itself more and more
+        rounds += 1
         configured = settings(
             max_examples=10 + (count - len(tally.seen)) // 4,
             database=None,
@@ -144,7 +146,7 @@ def compare_on(count: int, compare: Callable[[Drawn, Result], None], *, smallest
             phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         )
-        configured(given(drawn_machines())(each))()
+        configured(seed(rounds)(given(drawn_machines())(each)))()  # the same machines each time; more of them with --machines
     print(tally)
     return tally
 

@@ -77,6 +77,8 @@ class FaultHandler:
     """Forget the flag of every so manieth fault; 0 means none."""
     protected: bytearray = field(init=False)
     kept: dict[int, bytes] = field(default_factory=dict)
+    staged: set[int] = field(default_factory=set)
+    """Pages that the loader has staged: of these nothing needs to be kept."""
     cpu_of_thread: dict[int, int] = field(default_factory=dict)
     faults: int = 0
     error: BaseException | None = None
@@ -339,7 +341,7 @@ class Machine:
             handler.faults += 1
             begin = self.now()
             if handler.loading:
-                if page in handler.kept:
+                if page in handler.kept or page in handler.staged:
                     self.add("recheck", begin, page, cpu=cpu, actor=HANDLER)
                 else:
                     handler.kept[page] = self.read(page)

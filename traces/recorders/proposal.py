@@ -278,6 +278,7 @@ class Proposal:
             equal = bool(guarded) and machine.read(page) == content
             if not equal:
                 staged[page] = content
+                machine.handler.staged.add(page)
             machine.add("discard" if equal else "stage", begin, page)
         self.discarded += equal
         return equal
