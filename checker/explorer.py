@@ -76,7 +76,9 @@ def _count_actions_exactly(result: Result, begun: float, timeout: float | None, 
         exact = analyse(machine, block_sort, result.dropped, faint=False)
         search = _Search(machine, sizes, result.dropped, frozenset(), False, compiled, exact)
         found = search.run(time.perf_counter(), 0.0, left, memory, None)
-        fired = {name: count + found.fired[name] for name, count in fired.items()}
+        # What happens at a smaller size counts if it was seen at the full size too; what was not is looked for up to the full size.
+        full = sizes == result.sizes
+        fired = {name: count + (found.fired[name] if full or result.fired[name] else 0) for name, count in fired.items()}
         unmet = unmet_expectations(machine, result.dropped, fired, result.reached)
         if not found.complete:
             return replace(

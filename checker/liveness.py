@@ -121,6 +121,7 @@ class _Analysis:
             v.name for v in machine.variables if v.kind == "flag" and len(v.per) <= 1 and (block_sort is None or block_sort not in v.per)
         }
         self.facts: Facts = {}
+        self.inhabited: frozenset[type[Index]] = frozenset()  # sorts of which it is supposed that there are other than named indices
         self.facts_of_phase: dict[int, Facts] = {}
         self.known: dict[str, int] = {}
         self.edges: dict[tuple[object, ...], _Edge] = {}
@@ -164,13 +165,15 @@ class _Analysis:
                 return (int(first_value == second_value) if both else None), first_reads | second_reads
             case "every" | "some":
                 name, body = str(term.payload), term.args[1]
-                sort = type(term.args[0])
+                sort, decisive = type(term.args[0]), 0 if term.op == "every" else 1
                 if sort is not self.block:
                     parts = [self.value(body, {**roles, name: group}) for group in self._groups(sort)]  # type: ignore[arg-type]
-                    return self._junction(parts, 0 if term.op == "every" else 1)
+                    if len(parts) > 1 and sort not in self.inhabited:
+                        parts[-1] = self._perhaps(parts[-1], decisive)
+                    return self._junction(parts, decisive)
                 here = self.value(body, {**roles, name: "self"})
-                there = self.value(body, {**roles, name: "other"})
-                return self._junction([here, there], 0 if term.op == "every" else 1)
+                there = self._perhaps(self.value(body, {**roles, name: "other"}), decisive)
+                return self._junction([here, there], decisive)
         reads = NOTHING
         for argument in term.args:
             reads |= self.value(argument, roles)[1]
@@ -194,14 +197,14 @@ class _Analysis:
         return (self.known.get(name) if role == "self" else None), frozenset({name})
 
     def _role(self, index: Term, roles: dict[str, str]) -> str:
-        """Whether an index is the page that is followed: "self", "other", or "either" if it is computed."""
+        """Whether an index is the page that is followed: "self", "other", or "either" if that is open."""
         return roles.get(str(index.payload), "other") if index.op == "parameter" else "either"
 
     def _same_index(self, left: Term, right: Term, roles: dict[str, str]) -> Known:
         if type(left) is not self.block:
             groups = self._group((left,), roles), self._group((right,), roles)
             return None if "" in groups or groups == ("others", "others") else int(groups[0] == groups[1])
-        first, second = self._role(left, roles), self._role(right, roles)
+        first, second = (roles.get(str(index.payload), "either") if index.op == "parameter" else "either" for index in (left, right))
         return None if first == second == "other" or "either" in (first, second) else int(first == second)
 
     def _groups(self, sort: type[Index]) -> tuple[str, ...]:
@@ -215,6 +218,11 @@ class _Analysis:
         if indices[0].op == "constant":
             return str(indices[0].payload)
         return roles.get(str(indices[0].payload), "") if indices[0].op == "parameter" else ""
+
+    @staticmethod
+    def _perhaps(part: tuple[Known, frozenset[str]], decisive: int) -> tuple[Known, frozenset[str]]:
+        """What is true of the other indices, of which there may be none: then it decides nothing."""
+        return (None, part[1]) if part[0] == decisive else part
 
     @staticmethod
     def _junction(parts: list[tuple[Known, frozenset[str]]], decisive: int) -> tuple[Known, frozenset[str]]:
@@ -326,11 +334,14 @@ class _Analysis:
         """The facts, with those that the guard implies: a value under which it would be false is impossible."""
         found = dict(self.facts)
         for name, names in groups.items():
+            # A fact about all the others is true if there are none, so it may be supposed here that there are some.
+            self.inhabited = frozenset(self.variables[name].per)
             for group in names:
                 for value in (0, 1):
                     self.facts = {**found, (name, group): value}
                     if (name, group) not in found and self.value(guard, {})[0] == 0:
                         found[name, group] = 1 - value
+        self.inhabited = frozenset()
         return found
 
     def _note(self, update: Update, groups: tuple[str, ...], before: Facts, after: Facts) -> None:

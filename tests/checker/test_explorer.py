@@ -8,7 +8,7 @@ from thawcheck.checker import explorer, reference
 from thawcheck.checker.explorer import explore
 from thawcheck.checker.layout import Layout
 from thawcheck.checker.liveness import analyse
-from thawcheck.model import Page, Sizes, machine_of
+from thawcheck.model import Boolean, Cpu, Design, Flag, Page, Sizes, action, always, every, machine_of, require, some, terminal
 from thawcheck.model.designs.proposal_2010 import Proposal2010
 
 MACHINE = machine_of(Proposal2010)
@@ -59,6 +59,38 @@ def test_counterexamples_are_runs_of_the_reference() -> None:
         assert step in list(machine.successors(state))
         state = step.state
     assert not machine.holds(next(item for item in MACHINE.properties if item.name == "restored"), state)
+
+
+class Alone(Design):
+    """Where there is one CPU only, every CPU is that CPU."""
+
+    mark = Flag(per=Page)
+    used = Flag(per=Cpu)
+
+    @action
+    def act(self, cpu: Cpu, page: Page) -> None:
+        """Only if there is no other CPU."""
+        require(every(Cpu, lambda other: other == cpu), ~self.mark[page])
+        self.mark[page] = True
+        self.used[cpu] = True
+
+    @always
+    def never(self) -> Boolean:
+        """No page is marked by a CPU."""
+        return ~some(Page, lambda page: self.mark[page]) | ~some(Cpu, lambda cpu: self.used[cpu])
+
+    @terminal
+    def done(self) -> Boolean:
+        """It may end at any time."""
+        return every(Page, lambda page: self.mark[page] | ~self.mark[page])
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize(("cpus", "verdict"), [(1, "violated"), (2, "vacuous")])
+def test_there_need_be_no_other_index(cpus: int, verdict: str, plain: bool) -> None:
+    machine, sizes = machine_of(Alone), Sizes(pages=2, cpus=cpus, contents=2)
+    assert reference.explore(machine, sizes).verdict == verdict
+    assert explore(machine, sizes, plain=plain, compiled=False).verdict == verdict
 
 
 def test_budgets_end_as_unknown() -> None:
