@@ -203,13 +203,19 @@ def test_wrong_usage_gets_one_line(arguments: list[str], said: str, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+def listen_to_interrupts() -> None:
+    """What a shell starts in the background ignores interrupts, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     "command", [["explore", "--plain", "--pages", "3"], ["record", "userfaultfd", "-o", "run.jsonl", "--seconds", "30"]]
 )
 def test_an_interrupt_leaves_nothing_behind(command: list[str], tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "thawcheck", *command], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-m", "thawcheck", *command], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=listen_to_interrupts,
+    )  # fmt: skip
     time.sleep(4)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

@@ -224,7 +224,11 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     path = os.pathsep.join([str(Path(thawcheck.__file__).resolve().parent.parent), *filter(None, sys.path)])
     environment = os.environ | {"PYTHONPATH": path}
     command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # What a shell starts in the background ignores interrupts, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
 
 
 RECORD = "import sys\nfrom thawcheck.traces.userfaultfd import *\n"
