@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -88,6 +88,27 @@ def _count_actions_exactly(result: Result, begun: float, timeout: float | None, 
             break
     verdict: Verdict = "vacuous" if unmet else "holds"
     return replace(result, verdict=verdict, fired=fired, unmet=unmet, seconds=time.perf_counter() - begun)
+
+
+def reachable(
+    machine: Machine,
+    sizes: Sizes,
+    *,
+    dropped: frozenset[str] = frozenset(),
+    timeout: float | None = None,
+    memory: int | None = None,
+    compiled: bool = True,
+    liveness: Liveness | None = None,
+) -> tuple[Result, Packing, Iterator[Words]]:
+    """A plain search that also gives the states it saw: packed rows, some at a time, in the order in which they were found.
+
+    It goes on where there is a deadlock.
+    """
+    check_sizes(machine, sizes)
+    search = _Search(machine, sizes, dropped, None, True, compiled, liveness)
+    compile_seconds = search.warm_up() if compiled else 0.0
+    result = search.run(time.perf_counter(), compile_seconds, timeout, memory, None, deadlocks=False)
+    return result, search.packing, (segment.rows for level in search.levels for segment in level)
 
 
 @dataclass(frozen=True)
@@ -196,7 +217,16 @@ class _Search:
 
     # -- the search
 
-    def run(self, begun: float, compile_seconds: float, timeout: float | None, memory: int | None, progress: Progress | None) -> Result:
+    def run(
+        self,
+        begun: float,
+        compile_seconds: float,
+        timeout: float | None,
+        memory: int | None,
+        progress: Progress | None,
+        *,
+        deadlocks: bool = True,
+    ) -> Result:
         machine = self.machine
         reference = Reference(self.layout, self.dropped)
         wanted = np.array(
@@ -205,7 +235,7 @@ class _Search:
         always = [place for place, item in enumerate(self.properties) if item.expectation == "always" and wanted[place]]
         reached: set[str] = set()
         states = 0
-        levels: list[list[_Segment]] = []
+        levels = self.levels = list[list[_Segment]]()
         pool = _Pool(self.packing.word_count)
         self.ones = np.ones(1, dtype=np.int64)
 
@@ -257,7 +287,7 @@ class _Search:
                     if reason := over_budget():
                         states += sum(int(part.weights[: len(part.rows)].sum()) for part in following)
                         return result("unknown", False, reason=reason)
-                if dead_end is None and stuck[0] >= 0:
+                if deadlocks and dead_end is None and stuck[0] >= 0:
                     dead_end = segment.rows[stuck[0]].copy()
             if dead_end is not None:
                 states += sum(int(part.weights[: len(part.rows)].sum()) for part in following)
@@ -403,4 +433,4 @@ def _interpreted(text: str) -> ModuleType:
     return module
 
 
-__all__ = ["code_directory", "explore", "load_code"]
+__all__ = ["code_directory", "explore", "load_code", "reachable"]

@@ -15,7 +15,10 @@ from ..model.machine import Machine, Sizes
 from .errors import ExpectationError
 from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design, size_options, sizes_for
 from .output import Progress, print_counterexample, print_json, progress_bar, result_fields, summary
+from .progress import verify_progress
+from .prove import proof_fields, proof_line, sorts_in_words
 
+PROOF_SECONDS = 60.0
 BOUNDED_SECONDS = 3.0  # for z3's second opinion
 
 
@@ -32,7 +35,8 @@ def verify(
 ) -> int:  # fmt: skip
     """Verify DESIGN (proposal-2010 unless you name one): a built-in name, FILE.py or FILE.py:CLASS.
 
-    It is explored completely; each assumption is dropped to see whether the design needs it; recorded runs of it are replayed.
+    It is explored completely, and proved for every size; each assumption is dropped to see whether the design needs it; recorded runs of it
+    are replayed.
     With --drop: the shortest run that breaks a property which the assumption protects.
     """
     begun = time.perf_counter()
@@ -48,7 +52,7 @@ def verify(
 
             result = explore(machine, sizes, timeout=timeout, memory=budget, progress=progress)
     fields = result_fields(name, result)
-    fields |= {"bounded": None, "assumptions": [], "runs": []}
+    fields |= {"bounded": None, "assumptions": [], "proof": None, "runs": []}
     if not as_json:
         print(f"{name}: {machine.title}")
         print(f"  {summary(result)}")
@@ -62,10 +66,14 @@ def verify(
     wrong: list[str] = []
     if not dropped and result.verdict == "holds":
         fields["bounded"] = _bounded(machine, sizes, result.depth, as_json)
+        fields["proof"] = _proof(name, machine, timeout, budget, as_json)
         fields["assumptions"] = _assumptions(machine, sizes, timeout, budget, as_json)
         fields["runs"], wrong = _runs(name, machine, as_json)
         if not as_json:
             _answer(fields, machine)
+    never = 0
+    if not dropped and result.verdict == "holds":
+        fields["progress"], never = verify_progress(machine, sizes, timeout, budget, as_json)
     fields["seconds"] = round(time.perf_counter() - begun, 3)
     if as_json:
         print_json(fields)
@@ -74,7 +82,7 @@ def verify(
     sys.stdout.flush()
     if wrong:
         raise ExpectationError("; ".join(wrong))
-    return result.exit_status
+    return result.exit_status or never
 
 
 def _without(
@@ -102,6 +110,26 @@ def _bounded(machine: Machine, sizes: Sizes, depth: int, as_json: bool) -> dict[
     if not as_json:
         print(f"  z3, from the same terms: no violation up to depth {result.depth} in {result.seconds:.1f} s")
     return {"verdict": result.verdict, "depth": result.depth, "seconds": round(result.seconds, 3)}
+
+
+def _proof(name: str, machine: Machine, timeout: float | None, memory: int, as_json: bool) -> dict[str, Any]:
+    """The same for every size, if a proof is found; and whether dropping an assumption can only add behaviours."""
+    from ..proofs.dropping import actions_that_lose
+    from ..proofs.prove import prove
+
+    proof = prove(name, machine, timeout=timeout or PROOF_SECONDS, memory=memory)
+    if proof.verdict == "violated":
+        assert proof.exploration is not None
+        raise ExpectationError(f"the search for a proof finds {proof.exploration.broken} violated at {proof.exploration.sizes}")
+    if not as_json:
+        unproved = f"not proved for every size: {proof.reason} (thawcheck prove says more)"
+        answer = proof_line(proof) if proof.certificate is not None else unproved
+        print(f"  {answer}")
+        print(f"    {proof.seconds:.1f} s", flush=True)
+    lost = actions_that_lose(machine)
+    if lost:
+        raise ExpectationError(f"z3 does not show that dropping an assumption only adds behaviours to {', '.join(lost)}")
+    return proof_fields(name, proof) | {"dropping_only_adds": True}
 
 
 def _assumptions(machine: Machine, sizes: Sizes, timeout: float | None, memory: int, as_json: bool) -> list[dict[str, Any]]:
@@ -182,8 +210,10 @@ def _answer(fields: dict[str, Any], machine: Machine) -> None:
     if not fields["assumptions"]:
         return
     sizes = ", ".join(f"{count} {sort if count != 1 else sort.removesuffix('s')}" for sort, count in fields["sizes"].items())
+    proved = fields["proof"] is not None and fields["proof"]["verdict"] == "proved"
+    where = f"for any number of {sorts_in_words(machine)}" if proved else f"at {sizes}"
     print("  the answer:")
-    print(f"    the design is right at {sizes} if {len(fields['assumptions'])} things hold, and each was looked at:")
+    print(f"    the design is right {where} if {len(fields['assumptions'])} things hold, and each was looked at:")
     print(f"    {alone} are necessary, each alone; {together} only together with another; {unknown} undecided")
     if fields["design"] == "proposal-2010":
         print("    which of them the post says itself, and which it leaves open, is in docs/proposal-2010.md")
