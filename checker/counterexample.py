@@ -14,10 +14,11 @@ from typing import Any
 from ..model.machine import Action, Machine, Parameter, Property, Sizes
 from ..model.terms import Content, Index, Term, text
 from .evaluate import Stepper, meaning
+from .fairness import Lasso, fault_of
 from .layout import Arguments, Layout, State
 from .liveness import analyse
 from .packing import Packing
-from .reference import properties_to_check
+from .reference import Reference, properties_to_check
 from .verdict import Run, Step
 
 LONGEST = 100_000  # steps of a counterexample that is read
@@ -29,13 +30,18 @@ class CounterexampleError(Exception):
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A run, the property that is false at its end (None for a deadlock), and what it is a run of."""
+    """A run, the property that is false at its end (None for a deadlock), and what it is a run of.
+
+    With ``loop``, the number of an earlier state that its last one is again, it goes round for ever, and what is broken is an
+    ``eventually``.
+    """
 
     machine: Machine
     sizes: Sizes
     dropped: frozenset[str]
     broken: str | None
     run: Run
+    loop: int | None = None
 
 
 # ---------------------------------------------------------------- told
@@ -48,12 +54,28 @@ def tell(example: Counterexample) -> Iterator[str]:
     width = max((len(_call(layout, step)) for step in example.run.steps), default=0)
     state = example.run.initial
     for number, step in enumerate(example.run.steps, 1):
+        if number - 1 == example.loop:
+            yield "and then for ever:"
         changes = ", ".join(changed(layout, state, step.state)) or "nothing changes"
         yield f"{number:4}  {_call(layout, step):{width}}  {changes}"
         for name in _culprits(layout, state, step, example.dropped):
             yield f"      {'':{width}}  ^ possible only without {name}"
         state = step.state
-    yield from _ending(example, layout, state)
+    yield from _ending(example, layout, state) if example.loop is None else _going_round(example, layout, example.loop)
+
+
+def _going_round(example: Counterexample, layout: Layout, loop: int) -> Iterator[str]:
+    item = _eventuality(example.machine, str(example.broken))
+    states = Lasso(example.run, loop).states[loop:]
+    if len(states) == 1:
+        yield "and then nothing more, for ever: no step that is fair is possible"
+    yield f"{item.name} never comes true: {item.title}"
+    taken = {step.action for step in example.run.steps[loop:]}
+    reference = Reference(layout, example.dropped)
+    possible = set.intersection(*({step.action for step in reference.successors(state)} for state in states))
+    unfair = [a.name for a in example.machine.actions if a.name in possible - taken and not a.fairness]
+    if unfair:
+        yield f"      possible all along, but nobody promises that it happens: {', '.join(unfair)}"
 
 
 def _starting(layout: Layout, state: State, dropped: frozenset[str]) -> Iterator[str]:
@@ -162,6 +184,10 @@ def _shown(term: Term, layout: Layout, state: State, dropped: frozenset[str], bo
     return term.literals[value] if term.literals else str(value)
 
 
+def _eventuality(machine: Machine, name: str) -> Property:
+    return next(item for item in machine.eventualities if item.name == name)
+
+
 def _property(machine: Machine, name: str) -> Property:
     return next(item for item in properties_to_check(machine, None) if item.name == name)
 
@@ -195,6 +221,7 @@ def to_itf(example: Counterexample) -> dict[str, Any]:
         },
         "vars": [variable.name for variable in example.machine.variables],
         "states": states,
+        **({"loop": example.loop} if example.loop is not None else {}),
     }
 
 
@@ -205,6 +232,7 @@ def from_itf(data: Any, machine: Machine) -> Counterexample:
         sizes = Sizes(**{str(name): int(count) for name, count in meta["sizes"].items()})
         dropped = frozenset(map(str, meta["dropped"]))
         broken = meta["broken"]
+        loop = int(data["loop"]) if "loop" in data else None
         if not isinstance(states, list) or not states or len(states) > LONGEST:
             raise CounterexampleError(f"it has no states, or more than {LONGEST}")
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
@@ -228,14 +256,17 @@ def from_itf(data: Any, machine: Machine) -> Counterexample:
             raise CounterexampleError(f"step {number}, {step.action}, does not lead to the state that is written there")
         steps.append(step)
         state = step.state
-    if broken is not None:
+    if broken is not None or loop is not None:
         try:
-            item = _property(machine, broken)
+            item = _property(machine, broken) if loop is None else _eventuality(machine, broken)
         except StopIteration:
             raise CounterexampleError(f"{machine.name} has no property {broken!r}") from None
-        if meaning(item.predicate, layout, dropped)(state, {}):
+        if loop is not None:
+            if unfit := fault_of(layout, dropped, item, Lasso(Run(initial, tuple(steps)), loop)):
+                raise CounterexampleError(unfit)
+        elif meaning(item.predicate, layout, dropped)(state, {}):
             raise CounterexampleError(f"{broken} is true at the end")
-    return Counterexample(machine, sizes, dropped, broken, Run(initial, tuple(steps)))
+    return Counterexample(machine, sizes, dropped, broken, Run(initial, tuple(steps)), loop)
 
 
 def _read_state(layout: Layout, entry: Any, number: int) -> State:

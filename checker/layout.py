@@ -136,7 +136,7 @@ class Layout:
 
 def check_sizes(machine: Machine, sizes: Sizes) -> None:
     """Raises ValueError when a sort of the machine has no size."""
-    missing = [sort.plural for sort in machine.sorts if sort.plural not in sizes]
+    missing = [name for name in (*(sort.plural for sort in machine.sorts), "contents") if name not in sizes]
     if missing:
         raise ValueError(f"{machine.name} needs the number of {', '.join(missing)}")
 

@@ -11,6 +11,7 @@ from .layout import Arguments, State
 Verdict = Literal["holds", "violated", "deadlock", "vacuous", "unknown"]
 
 EXIT_STATUS: dict[str, int] = {"holds": 0, "violated": 12, "deadlock": 11, "vacuous": 14, "unknown": 21}
+LIVENESS_STATUS = 13  # violated by a run that goes round for ever
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Result:
 
     ``complete``: every reachable state was seen. ``states`` and ``transitions`` are counted without symmetry; a transition is an
     action with its arguments that was possible in a state. ``depth`` is the length of the longest shortest run seen. ``unmet``
-    names what never happened although it should: ``sometimes`` properties and actions.
+    names what never happened although it should: ``sometimes`` properties and actions. ``loop`` is the number of the state to which the
+    end of the run leads back, if the run is one that goes on for ever.
     """
 
     machine: Machine
@@ -62,11 +64,12 @@ class Result:
     unmet: tuple[str, ...] = ()
     reductions: tuple[str, ...] = ()
     stored: int = 0
+    loop: int | None = None
 
     @property
     def exit_status(self) -> int:
         """The exit status that the command line gives for this verdict."""
-        return EXIT_STATUS[self.verdict]
+        return LIVENESS_STATUS if self.loop is not None else EXIT_STATUS[self.verdict]
 
 
 def unmet_expectations(machine: Machine, dropped: frozenset[str], fired: dict[str, int], reached: frozenset[str]) -> tuple[str, ...]:

@@ -10,8 +10,10 @@ import click
 from .. import __version__
 from ..model.errors import DesignError
 from .designs import designs
+from .diff import diff
 from .errors import CommandError, ExpectationError
 from .explore import explore
+from .prove import prove
 from .record import record
 from .replay import replay
 from .show import show
@@ -24,12 +26,13 @@ def commands() -> None:
     """Does what thaws equal what froze? Checks designs that save and load the memory of a running machine.
 
     \b
-    Exit status: 0 holds; 12 a property is violated, 11 deadlock, 14 vacuous; 20 a trace is not a behaviour of the design;
-    21 inconclusive or unknown; 2 wrong usage or unreadable input; 130 interrupted; 1 a built-in expectation failed.
+    Exit status: 0 holds; 12 a property is violated, 11 deadlock, 13 a run never gets where it should, 14 vacuous;
+    20 a trace is not a behaviour of the design; 21 inconclusive or unknown; 2 wrong usage or unreadable input;
+    130 interrupted; 1 a built-in expectation failed.
     """
 
 
-for command in (verify, explore, record, replay, show, designs):
+for command in (verify, explore, prove, diff, record, replay, show, designs):
     commands.add_command(command)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..checker.counterexample import Counterexample, tell, to_itf
 from ..checker.verdict import Result
+from ..model.machine import Property
 
 Progress = Callable[[int, int, int], None]
 
@@ -44,14 +45,31 @@ def result_fields(name: str, result: Result) -> dict[str, Any]:
         "length": len(result.run.steps) if result.run is not None else None,
         "unmet": list(result.unmet) if result.complete else [],
         "reason": result.reason,
+        "progress": [unchecked(item) for item in result.machine.eventualities],
         "counterexample": to_itf(example_of(result)) if result.run is not None else None,
+    }
+
+
+def unchecked(item: Property) -> dict[str, Any]:
+    """What ``--json`` says of what is expected eventually where nobody has looked."""
+    return {
+        "property": item.name,
+        "verdict": "unchecked",
+        "sizes": None,
+        "states": 0,
+        "pending": 0,
+        "seconds": 0.0,
+        "reason": "only explore --progress and verify look for runs that never get there",
+        "length": None,
+        "loop": None,
+        "fairness": [],
     }
 
 
 def example_of(result: Result) -> Counterexample:
     """The counterexample of a result that has a run."""
     assert result.run is not None
-    return Counterexample(result.machine, result.sizes, result.dropped, result.broken, result.run)
+    return Counterexample(result.machine, result.sizes, result.dropped, result.broken, result.run, result.loop)
 
 
 def summary(result: Result) -> str:
@@ -62,6 +80,8 @@ def summary(result: Result) -> str:
             return f"holds at {result.sizes}: {covered}, complete"
         case "violated":
             assert result.run is not None
+            if result.loop is not None:
+                return f"violated at {result.sizes}: a fair run never gets to {result.broken}"
             return f"violated at {result.sizes}: {result.broken}, after {len(result.run.steps)} steps"
         case "deadlock":
             return f"deadlock at {result.sizes}: nothing can happen any more ({covered})"

@@ -44,6 +44,7 @@ def show(file: str, design: str | None, as_json: bool) -> None:
                 "design": design,
                 "property": example.broken,
                 "length": len(example.run.steps),
+                "loop": example.loop,
                 "dropped": sorted(example.dropped),
                 "checked": True,
                 "design_changed": changed,

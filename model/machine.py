@@ -152,7 +152,11 @@ class Update:
 
 @dataclass(frozen=True, eq=False)
 class Action:
-    """A guarded step: if every conjunct holds, all updates happen at once, each reading the state before the step."""
+    """A guarded step: if every conjunct holds, all updates happen at once, each reading the state before the step.
+
+    ``fairness`` is "weak", "strong" or, if nobody promises that the step is ever taken, empty. It is meant for each choice of the
+    action's indices by itself; what else is chosen (a content, say) may be anything.
+    """
 
     name: str
     doc: str
@@ -161,6 +165,7 @@ class Action:
     updates: tuple[Update, ...]
     file: str
     line: int
+    fairness: str = ""
 
     def needs_dropped(self) -> tuple[str, ...]:
         """The assumptions that disable this action altogether while they are held."""
@@ -170,7 +175,11 @@ class Action:
 
 @dataclass(frozen=True, eq=False)
 class Property:
-    """An expectation of every run: ``always`` true, or true ``sometimes``."""
+    """An expectation: a predicate that is ``always`` true, true ``sometimes``, or true ``eventually``.
+
+    ``eventually`` is about whole runs: every fair one comes to the predicate from each state with the ``premise``, or from the
+    first state if that is None.
+    """
 
     name: str
     expectation: str
@@ -178,6 +187,7 @@ class Property:
     predicate: Boolean
     file: str
     line: int
+    premise: Boolean | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +201,10 @@ class Assumption:
 
 @dataclass(frozen=True, eq=False)
 class Machine:
-    """A design, recorded: the one definition that everything reads."""
+    """A design, recorded: the one definition that everything reads.
+
+    ``properties`` are about states; ``eventualities``, those with the expectation ``eventually``, about runs.
+    """
 
     name: str
     title: str
@@ -204,6 +217,7 @@ class Machine:
     actions: tuple[Action, ...]
     properties: tuple[Property, ...]
     terminal: Boolean
+    eventualities: tuple[Property, ...] = ()
 
     def variable(self, name: str) -> Variable:
         """The variable of that name."""
@@ -226,6 +240,8 @@ class Machine:
                 seen.update(dict.fromkeys(s for s in (*parameter.per, parameter.sort) if issubclass(s, Index)))
         for term in self.terms():
             seen.update(dict.fromkeys(type(part) for part in walk(term) if isinstance(part, Index)))
+        counted = [item.maximum for item in (*self.variables, *(p for action in self.actions for p in action.parameters))]
+        seen.update(dict.fromkeys(maximum.sort for maximum in counted if maximum is not None and maximum.sort is not None))
         return tuple(seen)
 
     def terms(self) -> Iterator[Term]:
@@ -236,6 +252,10 @@ class Machine:
                 yield from update.indices
                 yield update.value
         yield from (item.predicate for item in self.properties)
+        for item in self.eventualities:
+            yield item.predicate
+            if item.premise is not None:
+                yield item.premise
         yield self.terminal
 
     @cached_property
@@ -252,7 +272,9 @@ class Machine:
             )
             lines += [conjunct.term.key for conjunct in action.guard]
             lines += [f"{u.variable} {[i.key for i in u.indices]} {u.value.key} {[b.key for b in u.binders]}" for u in action.updates]
+        lines += [f"{action.name} {action.fairness}" for action in self.actions if action.fairness]
         lines += [f"{item.name} {item.expectation} {item.predicate.key}" for item in self.properties]
+        lines += [f"{e.name} {e.premise.key if e.premise is not None else ''} {e.predicate.key}" for e in self.eventualities]
         lines.append(self.terminal.key)
         return hashlib.blake2b("\n".join(lines).encode(), digest_size=12).hexdigest()
 

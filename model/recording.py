@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from types import FunctionType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints, overload
 
 from .declarations import Array, Assumption, Cells, Constant, Declared, Scalar, VariableDeclaration, extent_of
 from .errors import DesignError, caller_frame, caller_position, is_language
@@ -25,6 +25,7 @@ from .terms import (
     Content,
     Each,
     Index,
+    NoValue,
     Number,
     Symbol,
     Term,
@@ -48,9 +49,28 @@ _current: ContextVar[_Recording | None] = ContextVar("_current", default=None)
 # ---------------------------------------------------------------- what a design writes
 
 
-def action(method: F) -> F:
-    """Marks a method as a step of the machine. Its parameters are chosen freely: indices, Content, Boolean, or Each[...]."""
-    return _mark(method, "action")
+@overload
+def action(method: F, /) -> F: ...
+@overload
+def action(*, fair: Literal["weak", "strong"]) -> Callable[[F], F]: ...
+def action(method: Any = None, /, *, fair: str = "") -> Any:
+    """Marks a method as a step of the machine. Its parameters are chosen freely: indices, Content, Boolean, or Each[...].
+
+    ``@action(fair="weak")`` promises that the step is not put off for ever while it stays possible; ``fair="strong"``, while it
+    becomes possible again and again. Each choice of its indices has that promise by itself; what else it chooses may be anything. These
+    are WF and SF of L. Lamport, "Specifying Systems", chapter 8, but for a step that changes nothing: here it counts as taken.
+    """
+    if method is not None:
+        return _mark(method, "action")
+    if fair not in ("weak", "strong"):
+        raise DesignError(f"@action(fair={fair!r})" if fair else "@action() without anything", 'write @action, or fair="weak" or "strong"')
+
+    def mark(method: F) -> F:
+        marked = _mark(method, "action")
+        marked._thawcheck_fairness = fair  # type: ignore[attr-defined]
+        return marked
+
+    return mark
 
 
 def always(method: F) -> F:
@@ -61,6 +81,11 @@ def always(method: F) -> F:
 def sometimes(method: F) -> F:
     """Marks a predicate that holds in some reachable state: an interesting situation that must not be missed."""
     return _mark(method, "sometimes")
+
+
+def eventually(method: F) -> F:
+    """Marks what every fair run comes to: a predicate, from the start on; or ``leads_to(premise, goal)``, whenever the premise holds."""
+    return _mark(method, "eventually")
 
 
 def terminal(method: F) -> F:
@@ -77,6 +102,15 @@ def require(*conditions: Boolean | bool) -> None:
     for condition, (source, line) in zip(conditions, argument_sources(frame, len(conditions)), strict=True):
         term = boolean(condition)
         recording.guard.append(Conjunct(term, source or text(term), frame.f_code.co_filename, line))
+
+
+def leads_to(premise: Boolean | bool, goal: Boolean | bool) -> LeadsTo:
+    """What an ``@eventually`` expects: whenever the premise holds, the goal holds at that moment or later."""
+    recording = _current.get()
+    if recording is None or recording.kind != "eventually":
+        raise DesignError("leads_to(...) outside an @eventually", "return it there; elsewhere say implies(...)")
+    recording.leads.append(LeadsTo(boolean(premise), boolean(goal)))
+    return recording.leads[-1]
 
 
 def assign_every(cells: Cells[Any, Any, Any], value: Callable[..., Term | bool | str | int]) -> None:
@@ -97,6 +131,16 @@ def machine_of(design: type[Design]) -> Machine:
     return machine
 
 
+class LeadsTo(NoValue):
+    """``leads_to(premise, goal)``: about runs, not a condition that a state has or has not."""
+
+    def __init__(self, premise: Boolean, goal: Boolean) -> None:
+        self.premise, self.goal = premise, goal
+
+    def _refusal(self) -> DesignError:
+        return DesignError("leads_to(...) is used as a condition", "return it alone: put everything into its premise or its goal")
+
+
 # ---------------------------------------------------------------- the recording
 
 
@@ -109,6 +153,7 @@ class _Recording:
         self.updates: list[tuple[Update, tuple[str, int]]] = []
         self.written: set[str] = set()
         self.built: list[tuple[Term, tuple[str, int]]] = []
+        self.leads: list[LeadsTo] = []
 
     def run(self, cls: type, method: Callable[..., Any], arguments: Iterable[object]) -> object:
         """Calls the method with an object that stands for ``self``; what goes wrong in it is said with the line at which it did."""
@@ -195,6 +240,7 @@ def _record(cls: type[Design]) -> Machine:
     properties = tuple(
         _record_property(cls, name, expectation) for expectation in ("always", "sometimes") for name in _marked(cls, expectation)
     )
+    eventualities = tuple(_record_property(cls, name, "eventually") for name in _marked(cls, "eventually"))
     ends = [_record_property(cls, name, "terminal") for name in _marked(cls, "terminal")]
     if len(ends) > 1:
         raise DesignError("two @terminal predicates", "join them with |", where=(ends[1].file, ends[1].line))
@@ -212,6 +258,7 @@ def _record(cls: type[Design]) -> Machine:
         actions=actions,
         properties=properties,
         terminal=ends[0].predicate if ends else Boolean("literal", False),
+        eventualities=eventualities,
     )
     _check_machine(machine, declared)
     return machine
@@ -226,12 +273,19 @@ def _record_action(cls: type, name: str, ghosts: set[str]) -> Action:
     if result is not None:
         raise DesignError(f"action {name} returns something", "write require(...) for a condition; an action has no result", where=where)
     updates = tuple(update for update, _ in recording.updates)
-    recorded = Action(name, inspect.cleandoc(method.__doc__ or ""), parameters, tuple(recording.guard), updates, *where)
+    fairness = str(getattr(method, "_thawcheck_fairness", ""))
+    recorded = Action(name, inspect.cleandoc(method.__doc__ or ""), parameters, tuple(recording.guard), updates, *where, fairness)
     if not updates:
         raise DesignError(f"action {name} changes nothing", "assign something, or delete it", where=where)
     _check_terms(recording, parameters)
     _check_distinct_cells(recording, recorded)
     _check_false(recorded)
+    if fairness and recorded.needs_dropped():
+        raise DesignError(
+            f"{name} is fair, and only possible without {recorded.needs_dropped()[0]}",
+            "nobody can count on a mishap: leave the fairness out",
+            where=where,
+        )
     _check_ghosts_and_assumptions(recording, name, ghosts)
     return recorded
 
@@ -293,23 +347,30 @@ def _record_property(cls: type, name: str, expectation: str) -> Property:
         raise DesignError(f"property {name} has parameters", "a property has only self: use every(...) or some(...)", where=where)
     recording = _Recording(expectation, name)
     result = recording.run(cls, method, ())
-    if not isinstance(result, (Boolean, bool)):
+    if not isinstance(result, (Boolean, bool, LeadsTo) if expectation == "eventually" else (Boolean, bool)):
         raise DesignError(f"property {name} returns no Boolean", "return what it expects", where=where)
+    if any(said is not result for said in recording.leads):
+        what = f"property {name} does not return its leads_to(...)"
+        raise DesignError(what, "return it alone; another one is another property", where=where)
     with _set(built_terms, recording.built):
-        predicate = boolean(result)
-    _check_terms(recording, (), (predicate, where))
+        premise = result.premise if isinstance(result, LeadsTo) else None
+        predicate = result.goal if isinstance(result, LeadsTo) else boolean(result)
+    parts = (predicate,) if premise is None else (premise, predicate)
+    _check_terms(recording, (), *((part, where) for part in parts))
     if expectation != "terminal":
         if not method.__doc__:
             raise DesignError(
                 f"property {name} has no docstring", "say in a sentence what it expects: it is printed when it fails", where=where
             )
-        if predicate.op == "literal":
-            raise DesignError(f"property {name} is always {predicate.payload}", "compare something that a step can change", where=where)
-    if any(part.op == "assumption" for part in walk(predicate)):
+        for said in parts:
+            if said.op == "literal":
+                what = f"the premise of {name}" if said is premise else f"property {name}"
+                raise DesignError(f"{what} is always {said.payload}", "compare something that a step can change", where=where)
+    if any(part.op == "assumption" for said in parts for part in walk(said)):
         raise DesignError(
             f"property {name} reads an assumption", "assumptions guard actions; a property holds with them or without", where=where
         )
-    return Property(name, expectation, _first_sentence(method.__doc__ or name), predicate, *where)
+    return Property(name, expectation, _first_sentence(method.__doc__ or name), predicate, *where, premise)
 
 
 # ---------------------------------------------------------------- refusals
@@ -377,7 +438,7 @@ def _check_machine(machine: Machine, declared: list[Declared]) -> None:
             raise DesignError(f"nothing in {machine.name} reads the {what} {d.name}", "use it or delete it", where=d.where)
     names = {item.name for item in machine.properties if item.expectation == "always"}
     ranges = {f"{variable.name}_in_range" for variable in machine.variables if variable.kind == "counter"}
-    for item in machine.properties:
+    for item in (*machine.properties, *machine.eventualities):
         if item.name in ranges:
             raise DesignError(
                 f"the name {item.name!r} belongs to a Counter", "every Counter has such a property by itself", where=(item.file, item.line)
@@ -626,4 +687,7 @@ class Design(Part):
     _machine: Machine
 
 
-__all__ = ["Array", "Design", "Part", "Scalar", "action", "always", "assign_every", "machine_of", "require", "sometimes", "terminal"]
+__all__ = [
+    "Array", "Design", "LeadsTo", "Part", "Scalar", "action", "always", "assign_every", "eventually", "leads_to", "machine_of", "require",
+    "sometimes", "terminal",
+]  # fmt: skip

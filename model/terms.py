@@ -517,6 +517,8 @@ def text(term: Term) -> str:
             return str(term.payload).split(_OPEN)[0].replace("'", "_")
         case "constant" | "assumption":
             return str(term.payload)
+        case "maximum":
+            return f"maximum of {term.payload}"
         case "read" | "element":
             return f"{term.payload}[{', '.join(a)}]" if a else str(term.payload)
         case "not":

@@ -266,7 +266,10 @@ def _read(folder: Path, manifest: dict[str, Any], machine: Machine) -> tuple[Cer
 def _lemma(fields: dict[str, Any], features: dict[str, Feature], parts: dict[tuple[str, int], Lemma]) -> Lemma:
     if "property" in fields:
         return parts[fields["property"], fields["part"]]
-    return learned([(features[name], frozenset(map(int, values))) for name, values in fields["never"].items()])
+    never = [(features[name], frozenset(map(int, values))) for name, values in fields["never"].items()]
+    if any(not values or not values < frozenset(range(feature.count)) for feature, values in never):
+        raise ValueError(f"no lemma: {fields['never']}")
+    return learned(never)
 
 
 # ---------------------------------------------------------------- two solvers

@@ -87,9 +87,15 @@ class Search:
     """The search for one machine with some assumptions dropped; ``machine`` has its ghost cardinalities."""
 
     def __init__(
-        self, machine: Machine, cardinalities: tuple[Cardinality, ...], dropped: frozenset[str], views: Values, left: Budget
+        self,
+        machine: Machine,
+        cardinalities: tuple[Cardinality, ...],
+        dropped: frozenset[str],
+        views: Values,
+        left: Budget,
+        most_withdrawn: int | None = None,
     ) -> None:
-        self.machine, self.left = machine, left
+        self.machine, self.left, self.most_withdrawn = machine, left, most_withdrawn
         self.slots: Slots = slots_of(machine)
         self.features: tuple[Feature, ...] = features_of(machine, self.slots)
         self.seen = Seen(self.features, views)
@@ -120,6 +126,8 @@ class Search:
                 broken = self._discharge(work)
                 if broken is not None:
                     return Induction(False, tuple(self.lemmas), broken)
+                if self.most_withdrawn is not None and self.withdrawn > self.most_withdrawn:
+                    return Induction(False, tuple(self.lemmas), reason="too much of what was learned turned out to be wrong")
             return Induction(True, tuple(self.lemmas))
         except OutOfTime:
             return Induction(False, tuple(self.lemmas), reason="the time was over")
@@ -136,7 +144,7 @@ class Search:
 
     def _discharge(self, work: _Work) -> Step | None:
         """Shows the pending lemmas of one obligation, and learns what that needs; a step that breaks a property ends it."""
-        while work.pending:
+        while work.pending and (self.most_withdrawn is None or self.withdrawn <= self.most_withdrawn):
             model = self._model(work)
             if model is None:
                 work.pending.clear()

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 300.0  # seconds in all
 EXPLORING = 0.2  # of it, at most, for one size
+MOST_WITHDRAWN = 40  # lemmas; after so many wrong ones larger sizes are looked at, if there are any
 
 
 @dataclass
@@ -122,9 +123,9 @@ def prove(
         seconds = time.perf_counter() - progress.begun
         return Proof(machine, dropped, verdict, tuple(progress.explored), seconds, phases, withdrawn=withdrawn, **more)  # type: ignore[arg-type] # the fields of Proof by name
 
-    for sizes in sizes_to_learn_from(machine):
-        if progress.left() <= 0:
-            break
+    ladder = list(sizes_to_learn_from(machine))
+    while ladder and progress.left() > 0:
+        sizes = ladder.pop(0)
         tell(f"exploring {sizes}")
         begun = time.perf_counter()
         block_sort = Packing(Layout(machine, sizes)).block_sort
@@ -137,11 +138,13 @@ def prove(
         phases.compile += exploration.compile_seconds
         if exploration.verdict == "violated":
             return result("violated", exploration=exploration)
+        if exploration.unmet:
+            ladder = ladder[-1:]  # where something never happens there is less to learn from
         tell(f"learning from {exploration.states:,} states")
         begun = time.perf_counter()
         projector = Projector(features, slots, packing, liveness, cardinalities)
         views = distinct_rows(np.concatenate([views, projector.views(np.concatenate(list(rows)))]))
-        search = Search(machine_with_ghosts, cardinalities, dropped, views, progress.left)
+        search = Search(machine_with_ghosts, cardinalities, dropped, views, progress.left, MOST_WITHDRAWN if ladder else None)
         phases.learn += time.perf_counter() - begun
         found, searching = _timed(search.run)
         phases.learn += searching - search.z3_seconds

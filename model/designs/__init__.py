@@ -9,7 +9,16 @@ from ..events import EventMapping
 from ..recording import Design
 
 # name on the command line -> module and class; a design is imported when it is asked for
-BUILT_IN: Final = {"proposal-2010": ("proposal_2010", "Proposal2010")}
+BUILT_IN: Final = {
+    "proposal-2010": ("proposal_2010", "Proposal2010"),
+    "swsusp": ("swsusp", "Swsusp"),
+    "proposal-2010-full": ("proposal_2010_full", "Proposal2010Full"),
+    "precopy": ("precopy", "PreCopy"),
+    "background-snapshot": ("background_snapshot", "BackgroundSnapshot"),
+    "tuxonice": ("tuxonice", "TuxOnIce"),
+    "incremental": ("incremental", "Incremental"),
+    "postcopy": ("postcopy", "PostCopy"),
+}
 
 
 def built_in_design(name: str) -> type[Design]:

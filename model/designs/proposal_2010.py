@@ -17,13 +17,16 @@ from .. import (
     Device,
     Each,
     Flag,
+    LeadsTo,
     Page,
     action,
     always,
     assign_every,
+    eventually,
     every,
     implies,
     ite,
+    leads_to,
     require,
     some,
     sometimes,
@@ -37,6 +40,10 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     One machine from the running system to the resumed one. The load half stands on the same hardware as the save half. The
     image is a perfect disk here: no cache, no power loss, no second resume; a page is read, copied and compared in one step.
+
+    That the save ends takes fairness, all of it weak: of the saver's own steps, of the CPUs that acknowledge a flush or a stop, and
+    of the steps that undo. Nobody promises that the fault handler gets on, that a task stops storing, or that the save is given up.
+    A copy that stays possible is made or the save is given up: where the reserve is empty for good, only giving up ends the save (Q1).
     """
 
     phase = Choice(
@@ -131,20 +138,20 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         self.phase = "protecting"
         assign_every(self.completed, lambda page: self.memory[page])
 
-    @action
+    @action(fair="weak")
     def protect(self, page: Page) -> None:
         """One page-table entry is write-protected (S2). TLB entries stay as they are."""
         require(self.phase == "protecting", self.in_use[page], self.writable[page], ~self.flagged[page])
         self.writable[page] = False
 
-    @action
+    @action(fair="weak")
     def begin_writing(self) -> None:
         """The tables are set up: a write to any page about to be written faults (S2)."""
         require(self.phase == "protecting")
         require(implies(self.protect_before_read, every(Page, lambda page: ~self.in_use[page] | ~self.writable[page] | self.flagged[page])))
         self.phase = "writing"
 
-    @action
+    @action(fair="weak")
     def write_page(self, page: Page) -> None:
         """One page goes to the image, in any order, between any stores (S3). The disk works for it."""
         require(self.phase == "writing", self.in_use[page], ~self.on_disk[page])
@@ -169,6 +176,11 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         self.writable[page] = True
         self.handler[cpu, page] = "idle"
 
+    @action(fair="weak")
+    def flush(self, cpu: Cpu) -> None:
+        """One CPU acknowledges a shootdown, sooner or later: a page can wait for that before it is written (S2, S3)."""
+        super().flush(cpu)
+
     @action
     def allocate(self, page: Page) -> None:
         """The running system allocates a page that was free. Its new mapping is writable; while saving, the page is flagged."""
@@ -185,19 +197,19 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         self.in_use[page] = True
         self.writable[page] = True
 
-    @action
+    @action(fair="weak")
     def begin_stopping(self) -> None:
         """The entire contents of memory are on the disk, but for pages that were flagged (S3)."""
         require(self.phase == "writing", every(Page, lambda page: ~self.in_use[page] | self.on_disk[page] | self.flagged[page]))
         self.phase = "stopping"
 
-    @action
+    @action(fair="weak")
     def stop_cpu(self, cpu: Cpu) -> None:
         """A secondary CPU acknowledges the request to stop, wherever it is: inside the fault handler too (S4, L3)."""
         require((self.phase == "stopping") | (self.phase == "suspending"), cpu != self.boot_cpu, self.running[cpu])
         self.running[cpu] = False
 
-    @action
+    @action(fair="weak")
     def begin_copying(self) -> None:
         """The atomic copy begins: the boot CPU does nothing else, interrupts are off (S4). This instant is the snapshot."""
         require(self.phase == "stopping")
@@ -207,7 +219,7 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         assign_every(self.snapshot, lambda page: self.memory[page])
         assign_every(self.in_image, lambda page: self.in_use[page])
 
-    @action
+    @action(fair="weak")
     def copy_page(self, page: Page) -> None:
         """One flagged page is copied to a frame of the reserve (S4)."""
         require(self.phase == "copying", self.in_image[page], self.flagged[page], ~self.copied[page])
@@ -222,20 +234,20 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         require(self.phase == "copying", self.flagged[page], ~self.copied[page])
         self.flagged[page] = False
 
-    @action
+    @action(fair="weak")
     def begin_writing_copies(self) -> None:
         """Every flagged page is copied; the boot CPU runs again, the others stay stopped (S5)."""
         require(self.phase == "copying", every(Page, lambda page: ~self.in_image[page] | ~self.flagged[page] | self.copied[page]))
         self.phase = "writing_copies"
         self.running[self.boot_cpu] = True
 
-    @action
+    @action(fair="weak")
     def write_copy(self, page: Page) -> None:
         """One atomic copy goes to the image (S5)."""
         require(self.phase == "writing_copies", self.copied[page], ~self.later_on_disk[page])
         self.later_on_disk[page] = True
 
-    @action
+    @action(fair="weak")
     def commit(self) -> None:
         """The commit record makes the image a complete one, and the machine is switched off (S5)."""
         require(self.phase == "writing_copies")
@@ -449,26 +461,26 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         require(self.loading())
         self.phase = "abandoned"
 
-    @action
+    @action(fair="weak")
     def lift_protection(self, page: Page) -> None:
         """A page becomes writable again."""
         require(self.phase == "aborting", ~self.writable[page])
         self.writable[page] = True
 
-    @action
+    @action(fair="weak")
     def restart_cpu(self, cpu: Cpu) -> None:
         """A stopped CPU runs again."""
         require(self.phase == "aborting", ~self.running[cpu])
         self.running[cpu] = True
 
-    @action
+    @action(fair="weak")
     def drop_copy(self, page: Page) -> None:
         """The frame of an atomic copy goes back to the reserve."""
         require(self.phase == "aborting", self.copied[page])
         self.return_frame()
         self.copied[page] = False
 
-    @action
+    @action(fair="weak")
     def finish_aborting(self) -> None:
         """Everything is undone; the system runs on."""
         require(
@@ -520,6 +532,12 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     def boot_pages(self) -> Boolean:
         """The boot kernel's own pages are never overwritten before the restore."""
         return implies(self.loading(), ~self.overwritten)
+
+    @eventually
+    def save_ends(self) -> LeadsTo:
+        """A save that has begun ends: the image is committed, or everything is undone."""
+        begun = self.saving() | (self.phase == "copying") | (self.phase == "writing_copies") | (self.phase == "aborting")
+        return leads_to(begun, (self.phase == "off") | (self.phase == "aborted"))
 
     @sometimes
     def resumes(self) -> Boolean:
