@@ -9,7 +9,7 @@ from itertools import product
 from math import prod
 
 from ..model.machine import Machine, Parameter, Property, Sizes, Variable
-from ..model.terms import Boolean, Content, Number, Term, conjunction
+from ..model.terms import Boolean, Content, Number, Term, conjunction, walk
 
 State = tuple[int, ...]
 Arguments = dict[str, int | tuple[int, ...]]
@@ -135,8 +135,9 @@ class Layout:
 
 
 def check_sizes(machine: Machine, sizes: Sizes) -> None:
-    """Raises ValueError when a sort of the machine has no size."""
-    missing = [name for name in (*(sort.plural for sort in machine.sorts), "contents") if name not in sizes]
+    """Raises ValueError when a sort of the machine, or its contents, have no size."""
+    contents = ["contents"] if any(part.sort is Content for term in machine.terms() for part in walk(term)) else []
+    missing = [name for name in (*(sort.plural for sort in machine.sorts), *contents) if name not in sizes]
     if missing:
         raise ValueError(f"{machine.name} needs the number of {', '.join(missing)}")
 

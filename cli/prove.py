@@ -143,7 +143,7 @@ def _value(feature: Any, value: int) -> bool | str:
 
 
 def _print(name: str, proof: Proof, output: str | None) -> None:
-    from ..proofs.words import in_words
+    from ..proofs.words import by_phase
 
     machine, phases = proof.machine, proof.phases
     print(f"{name}: {machine.title}")
@@ -156,8 +156,10 @@ def _print(name: str, proof: Proof, output: str | None) -> None:
         print(f"  {proof_line(proof)}")
         print(f"    {spent}")
         print("  the lemmas, which together are the invariant:")
-        for lemma in proof.lemmas:
-            print(f"    {in_words(lemma, machine)}")
+        for heading, sentences in by_phase(proof.lemmas, machine):
+            print(f"    {heading}:")
+            for sentence in sentences:
+                print(f"      {sentence}")
         if output is not None:
             print(f"  certificate: {output}; thawcheck prove --recheck {output} checks it again")
     elif proof.exploration is not None:

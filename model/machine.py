@@ -67,8 +67,8 @@ class Sizes(Mapping[str, int]):
 
     @property
     def contents(self) -> int:
-        """The number of different contents."""
-        return self._counts["contents"]
+        """The number of different contents; 1 if it was not said, which is enough where there are none."""
+        return self._counts.get("contents", 1)
 
     def __getitem__(self, name: str) -> int:
         return self._counts[name]
@@ -240,8 +240,9 @@ class Machine:
                 seen.update(dict.fromkeys(s for s in (*parameter.per, parameter.sort) if issubclass(s, Index)))
         for term in self.terms():
             seen.update(dict.fromkeys(type(part) for part in walk(term) if isinstance(part, Index)))
-        counted = [item.maximum for item in (*self.variables, *(p for action in self.actions for p in action.parameters))]
-        seen.update(dict.fromkeys(maximum.sort for maximum in counted if maximum is not None and maximum.sort is not None))
+        maxima = [variable.maximum for variable in self.variables]
+        maxima += [parameter.maximum for action in self.actions for parameter in action.parameters]
+        seen.update(dict.fromkeys(maximum.sort for maximum in maxima if maximum is not None and maximum.sort is not None))
         return tuple(seen)
 
     def terms(self) -> Iterator[Term]:

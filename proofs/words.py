@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..checker.packing import phase_variable
 from ..model.machine import Machine
@@ -17,26 +17,41 @@ Literal = tuple[Feature, frozenset[int]]
 
 def in_words(lemma: Lemma, machine: Machine) -> str:
     """A lemma as a sentence: when, if, then."""
+    when, said = _said(lemma, machine)
+    return _sentence(f"{when}: {said}" if when else said)
+
+
+def by_phase(lemmas: Iterable[Lemma], machine: Machine) -> list[tuple[str, list[str]]]:
+    """Headings, each with sentences: what the properties say, what is always so, and then phase by phase."""
+    places = {lemma: _place(lemma, machine) for lemma in lemmas}
+    groups: dict[str, list[str]] = {}
+    for lemma in sorted(places, key=places.__getitem__):
+        when, said = _said(lemma, machine)
+        heading = "What is to be proved" if lemma.property else _sentence(when or "always").removesuffix(".")
+        groups.setdefault(heading, []).append(_sentence(said))
+    return list(groups.items())
+
+
+def _place(lemma: Lemma, machine: Machine) -> tuple[bool, bool, list[int]]:
+    """Properties first, then what has no phase, then by the first phase."""
+    when = _parts(lemma, machine)[0]
+    return not lemma.property, when is not None, sorted(when[1]) if when is not None else []
+
+
+def _said(lemma: Lemma, machine: Machine) -> tuple[str, str]:
+    """When a lemma says something (empty: always), and what."""
     if lemma.property:
         title = next((item.title for item in machine.properties if item.name == lemma.property), "")
-        return f"{title or lemma.property.replace('_', ' ').capitalize()}: {text(lemma.body)}."
+        return "", f"{title or lemma.property.replace('_', ' ')}: {text(lemma.body)}"
     when, conditions, conclusion = _parts(lemma, machine)
     if conclusion is None:
-        return f"Never {_when(*when).removeprefix('while ')}." if when is not None else "Never."
+        return "", f"never {_when(*when).removeprefix('while ')}" if when is not None else "never"
     said = f"if {_joined(conditions, said_so)}, then {said_otherwise(conclusion)}" if conditions else said_otherwise(conclusion)
-    sentence = f"{_when(*when)}: {said}" if when is not None else said
-    return sentence[0].upper() + sentence[1:] + "."
+    return _when(*when) if when is not None else "", said
 
 
-def phases_of(lemma: Lemma, machine: Machine) -> frozenset[str]:
-    """The phases about which a lemma says something: where it belongs in a proof that is told phase by phase."""
-    phase = phase_variable(machine)
-    if phase is None:
-        return frozenset()
-    for feature, values in lemma.never:
-        if feature.term.payload == phase.name:
-            return frozenset(phase.literals[value] for value in values)
-    return frozenset(phase.literals)
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:] + "."
 
 
 def _parts(lemma: Lemma, machine: Machine) -> tuple[Literal | None, list[Literal], Literal | None]:
@@ -136,4 +151,4 @@ def _index(index: Index) -> str:
     return "the " + ("CPU" if name == "cpu" else name)
 
 
-__all__ = ["in_words", "phases_of", "said_otherwise", "said_so"]
+__all__ = ["by_phase", "in_words", "said_otherwise", "said_so"]
