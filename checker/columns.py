@@ -27,6 +27,7 @@ Block = npt.NDArray[np.int16]
 Numbers = npt.NDArray[np.int64]
 Bound = Mapping[str, int | tuple[int, ...]]
 Meaning = Callable[[Block, Bound], Any]
+Progress = Callable[[int, int, int], None]
 
 
 def meaning(term: Term, layout: Layout, dropped: frozenset[str]) -> Meaning:
@@ -214,12 +215,13 @@ class Graph:
         return 8 * len(self.events) + 130 * self.states
 
 
-def graph_of(machine: Machine, sizes: Sizes, over_budget: Callable[[int], str]) -> Graph:
+def graph_of(machine: Machine, sizes: Sizes, over_budget: Callable[[int], str], progress: Progress | None = None) -> Graph:
     """Everything that a projected machine can do, with all its assumptions held.
 
-    Dead state is zeroed, in the way that keeps every step possible that was. ``over_budget`` is asked with the bytes in use.
+    Dead state is zeroed, in the way that keeps every step possible that was. ``over_budget`` is asked with the bytes in use;
+    ``progress`` is called with depth, states and states again.
     """
-    return _Builder(machine, sizes).build(over_budget)
+    return _Builder(machine, sizes).build(over_budget, progress)
 
 
 class _Builder:
@@ -239,7 +241,7 @@ class _Builder:
         self.observed = {item.name: meaning(item.predicate, self.layout, frozenset()) for item in machine.properties}
         self.known: dict[bytes, int] = {}
 
-    def build(self, over_budget: Callable[[int], str]) -> Graph:
+    def build(self, over_budget: Callable[[int], str], progress: Progress | None) -> Graph:
         initial = list(self.layout.initial_states(self.unset))
         block = np.array(initial, dtype=np.int16).reshape(len(initial), len(self.layout.cells)).T
         fresh, numbers = self._number(self._pack(block))
@@ -251,6 +253,8 @@ class _Builder:
         used = 0
         while len(fresh):
             level = self._unpack(fresh)
+            if progress is not None:
+                progress(len(counts), len(self.known), len(self.known))
             for name, predicate in self.observed.items():
                 seen[name].append(np.broadcast_to(np.asarray(predicate(level, {}), dtype=np.bool_), (level.shape[1],)))
             if reason := over_budget(used + 130 * len(self.known)) or self._out_of_range(level):

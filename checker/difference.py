@@ -17,7 +17,7 @@ from typing import Literal
 
 from ..model.machine import Machine, Sizes, Variable
 from .changes import Changes, changes_between, same_parameters
-from .columns import Event, Graph, graph_of, projected, steps_of
+from .columns import Event, Graph, Progress, graph_of, projected, steps_of
 from .evaluate import Stepper
 from .layout import Layout, State
 from .rerun import Disagreement, rerun
@@ -88,10 +88,12 @@ def compare(
     hidden: frozenset[str] = frozenset(),
     timeout: float | None = None,
     memory: int | None = None,
+    progress: Progress | None = None,
 ) -> Difference:
     """Compares two machines, each at its sizes, which agree in every sort that both have; all assumptions are held.
 
     Shared actions in ``hidden`` are hidden too. Of the time, each machine's graph may take three tenths, each search two.
+    ``progress`` is called with depth, states (or pairs) and the same again.
     """
     begun = time.perf_counter()
 
@@ -106,12 +108,12 @@ def compare(
     held = 0
     sides: list[_Side] = []
     for machine, sizes, share in ((old, old_sizes, 0.3), (new, new_sizes, 0.6)):
-        sides.append(_Side(machine, sizes, until(share)))
+        sides.append(_Side(machine, sizes, until(share), progress))
         held += sides[-1].graph.nbytes
     one, other = sides
     shared = tuple(name for name in shared_actions(old, new) if name not in hidden)
-    new_can = _Inclusion(other, one, shared, until(0.8)).run()
-    old_can = _Inclusion(one, other, shared, until(1.0)).run()
+    new_can = _Inclusion(other, one, shared, until(0.8), progress).run()
+    old_can = _Inclusion(one, other, shared, until(1.0), progress).run()
     stopping = [side.stopping() for side in sides]
     return Difference(
         old, new, old_sizes, new_sizes, changes_between(old, new), shared, new_can, old_can, stopping[0], stopping[1],
@@ -127,11 +129,11 @@ def _identity(variable: Variable) -> tuple[object, ...]:
 class _Side:
     """One of the two machines, with the graph of all that it can do."""
 
-    def __init__(self, machine: Machine, sizes: Sizes, over_budget: OverBudget) -> None:
+    def __init__(self, machine: Machine, sizes: Sizes, over_budget: OverBudget, progress: Progress | None) -> None:
         self.machine, self.sizes = machine, sizes
         self.predicate = stopped_predicate(machine)
         self.seen = projected(machine, *([self.predicate] if self.predicate is not None else []))
-        self.graph: Graph = graph_of(self.seen, sizes, over_budget)
+        self.graph: Graph = graph_of(self.seen, sizes, over_budget, progress)
 
     def stopping(self) -> Stopping | None:
         if self.predicate is None or self.graph.reason:
@@ -154,8 +156,8 @@ class _Side:
 class _Inclusion:
     """The search for what the machine ``doer`` can do and ``other`` cannot."""
 
-    def __init__(self, doer: _Side, other: _Side, shared: tuple[str, ...], over_budget: OverBudget) -> None:
-        self.doer, self.other, self.over_budget = doer, other, over_budget
+    def __init__(self, doer: _Side, other: _Side, shared: tuple[str, ...], over_budget: OverBudget, progress: Progress | None) -> None:
+        self.doer, self.other, self.over_budget, self.progress = doer, other, over_budget, progress
         labels: dict[Event, int] = {}
         self.labels, self.other_labels = (  # hidden events have none
             [labels.setdefault(event, len(labels)) if event.action in shared else -1 for event in side.graph.names]
@@ -177,6 +179,8 @@ class _Inclusion:
         depth, reason = 0, ""
         while level and not reason:
             following: list[tuple[int, int]] = []
+            if self.progress is not None:
+                self.progress(depth, len(self.parents), len(self.parents))
             for pair in level:
                 if reason := self._blocked(pair):
                     break

@@ -12,7 +12,7 @@ from ..checker.counterexample import Counterexample, tell
 from ..model.machine import Machine, Sizes
 from .errors import CommandError
 from .options import budget_options, default_memory, json_option, load_design, sizes_for
-from .output import print_json
+from .output import print_json, progress_bar
 
 if TYPE_CHECKING:
     from ..checker.changes import Changes
@@ -57,7 +57,8 @@ def diff(
         if name not in shared_actions(before, after):
             raise CommandError(f"--hide {name}: the designs share no action of that name")
     budget = memory * 2**20 if memory is not None else default_memory()
-    found = compare(before, after, *sizes, hidden=frozenset(hide), timeout=timeout, memory=budget)
+    with progress_bar(f"comparing {old} and {new}", as_json) as progress:
+        found = compare(before, after, *sizes, hidden=frozenset(hide), timeout=timeout, memory=budget, progress=progress)
     if as_json:
         print_json(_fields(old, new, found))
     else:

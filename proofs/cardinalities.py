@@ -10,36 +10,43 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..model.machine import Extent, Machine, Update, Variable
-from ..model.terms import Boolean, Number, conjunction, ite
+from ..model.terms import Boolean, Number, conjunction, ite, walk
 
 COUNT = "number of "  # before the name of a Flag: no variable of a design has a space in its name
 
 
 @dataclass(frozen=True)
 class Cardinality:
-    """The ghost Counter ``name`` is the number of indices at which ``flag`` is set."""
+    """The ghost Counter ``name`` is the number of indices at which ``flag`` is set; ``counters`` may be counting just that."""
 
     name: str
     flag: Variable
+    counters: frozenset[str]
 
 
 def with_cardinalities(machine: Machine) -> tuple[Machine, tuple[Cardinality, ...]]:
     """The machine with a ghost for each Flag that a Counter may be the number of."""
     found: list[Cardinality] = []
     for flag in machine.variables:
-        if flag.kind == "flag" and len(flag.per) == 1 and flag.initial is False and _may_be_counted(machine, flag):
-            found.append(Cardinality(COUNT + flag.name, flag))
+        if flag.kind == "flag" and len(flag.per) == 1 and flag.initial is False and (counters := _counters_of(machine, flag)):
+            found.append(Cardinality(COUNT + flag.name, flag, counters))
             machine = _with_cardinality(machine, found[-1])
     return machine, tuple(found)
 
 
-def _may_be_counted(machine: Machine, flag: Variable) -> bool:
-    counters = {v.name for v in machine.variables if v.kind == "counter" and not v.per and v.maximum and v.maximum.sort is flag.per[0]}
+def _counters_of(machine: Machine, flag: Variable) -> frozenset[str]:
+    """The Counters as large as the Flag's sort that go up or down where the Flag is set or cleared at an index."""
     updates = [update for action in machine.actions for update in action.updates if update.variable == flag.name]
-    together = any(
-        counters & {u.variable for u in action.updates} and flag.name in {u.variable for u in action.updates} for action in machine.actions
+    if any(update.binders and not (update.value.op == "literal" and update.value.payload is False) for update in updates):
+        return frozenset()
+    large = {v.name for v in machine.variables if v.kind == "counter" and not v.per and v.maximum and v.maximum.sort is flag.per[0]}
+    return frozenset(
+        update.variable
+        for action in machine.actions
+        if any(update.variable == flag.name and not update.binders for update in action.updates)
+        for update in action.updates
+        if update.variable in large and any(part.op == "add" for part in walk(update.value))
     )
-    return together and all(not update.binders or (update.value.op == "literal" and update.value.payload is False) for update in updates)
 
 
 def _with_cardinality(machine: Machine, item: Cardinality) -> Machine:

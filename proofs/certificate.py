@@ -239,8 +239,8 @@ def _read(folder: Path, manifest: dict[str, Any], machine: Machine) -> tuple[Cer
     dropped = frozenset(manifest["dropped"])
     if unknown := dropped - {assumption.name for assumption in machine.assumptions}:
         raise CertificateError(f"{folder}: it drops {', '.join(sorted(unknown))}, which the design does not know")
-    extended, _ = with_cardinalities(machine)
-    features = {text(feature.term): feature for feature in features_of(extended, slots_of(extended))}
+    extended, cardinalities = with_cardinalities(machine)
+    features = {text(feature.term): feature for feature in features_of(extended, slots_of(extended), cardinalities)}
     parts = {(one.property, one.part): one for item in properties_of(extended) for one in lemmas_of(item.name, item.predicate, slot) or ()}
     lemmas = tuple(_lemma(fields, features, parts) for fields in manifest["lemmas"])
     uses = {

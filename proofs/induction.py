@@ -24,7 +24,8 @@ from .learning import Cube, Seen
 from .obligations import Encoded, Lemma, Obligation, Theory, lemmas_of
 from .views import Feature, Slots, Values, features_of, slot, slots_of
 
-MOST_FEATURES = 6  # in one lemma
+MOST_FEATURES = 6  # in one lemma, of those that a step is about
+MOST_OF_ALL = 4  # of any features
 Budget = Callable[[], float]  # the seconds that are left
 View = tuple[int, ...]
 
@@ -97,7 +98,7 @@ class Search:
     ) -> None:
         self.machine, self.left, self.most_withdrawn = machine, left, most_withdrawn
         self.slots: Slots = slots_of(machine)
-        self.features: tuple[Feature, ...] = features_of(machine, self.slots)
+        self.features: tuple[Feature, ...] = features_of(machine, self.slots, cardinalities)
         self.seen = Seen(self.features, views)
         self.theory = Theory(machine, cardinalities, dropped)
         self.learn_seconds = self.z3_seconds = 0.0
@@ -186,8 +187,7 @@ class Search:
         begun = time.perf_counter()
         best: Cube | None = None
         views = list(dict.fromkeys(self._view(work.obligation.before, model, at) for at in work.obligation.tuples(self.slots.indices)))
-        for allowed in (self._about(work, lemma), -1):
-            most = MOST_FEATURES
+        for allowed, most in ((self._about(work, lemma), MOST_FEATURES), (-1, MOST_OF_ALL)):
             for view in views:
                 cube = self.seen.smallest_cube(view, most, allowed)
                 if cube is not None:

@@ -259,7 +259,8 @@ class Obligation:
         if denied is not None:
             given.append(~cast(Boolean, self._skolemised(denied, False, grounds)))
         quantified = {type(part.args[0]) for term in given for part in walk(term) if part.op in ("every", "some")}
-        witnessed = any(ghost.flag.per[0] in quantified for ghost in theory.ghosts)
+        written = {update.variable for update in action.updates} if action is not None else set()
+        witnessed = any(ghost.flag.per[0] in quantified or written & ghost.counters for ghost in theory.ghosts)
         for ghost in theory.ghosts if witnessed else ():
             self._ground(grounds, ghost.flag.per[0], theory.witness(ghost))
         self.given = [theory.formula(translate(term, self.before, self.bound)) for term in given]

@@ -113,7 +113,7 @@ def prove(
     progress = _Progress(time.perf_counter(), timeout)
     machine_with_ghosts, cardinalities = with_cardinalities(machine)
     slots = slots_of(machine_with_ghosts)
-    features = features_of(machine_with_ghosts, slots)
+    features = features_of(machine_with_ghosts, slots, cardinalities)
     phases = progress.phases
     views = np.zeros((0, len(features)), dtype=np.uint8)
     found = Induction(False, (), None, "nothing was explored")

@@ -93,7 +93,7 @@ class Feature:
         return frozenset(str(part.payload) for part in walk(self.term) if part.op == "read")
 
 
-def features_of(machine: Machine, slots: Slots) -> tuple[Feature, ...]:
+def features_of(machine: Machine, slots: Slots, cardinalities: tuple[Cardinality, ...]) -> tuple[Feature, ...]:
     """Everything that a view of this machine says."""
     terms: list[Term] = []
     contents: list[Term] = []
@@ -109,10 +109,14 @@ def features_of(machine: Machine, slots: Slots) -> tuple[Feature, ...]:
                 terms.append(read)
     terms += [equal(left, right) for left, right in combinations(contents, 2)]
     terms += [equal(left, right) for left, right in combinations(slots.indices + slots.constants, 2) if _may_be_one(left, right)]
-    for place, number in enumerate(numbers):
-        bounds = _literals(machine, str(number.payload))
-        terms += [Boolean("le", None, (number, Number("literal", bound))) for bound in bounds]
-        terms += [equal(number, other) for other in numbers[place + 1 :]]
+    # What may count something is compared with how many there are; any other bound would be one that the small sizes happen to have.
+    counting = {name for ghost in cardinalities for name in (ghost.name, *ghost.counters)}
+    free = [number for number in numbers if number.payload not in counting]
+    for number in free:
+        terms += [Boolean("le", None, (number, Number("literal", bound))) for bound in _literals(machine, str(number.payload))]
+    terms += [equal(left, right) for left, right in combinations(free, 2)]
+    for ghost in cardinalities:
+        terms += [equal(Number("read", counter), Number("read", ghost.name)) for counter in sorted(ghost.counters)]
     return tuple(Feature(place, term, len(term.literals) or 2) for place, term in enumerate(terms))
 
 

@@ -146,28 +146,17 @@ class Proposal2010Full(Proposal2010, Disk, External, TornReads):
         self.phase = "writing"
 
     @action(fair="weak")
-    def begin_page(self, page: Page) -> None:
+    def write_page(self, page: Page) -> None:
         """The disk, or who compresses for it, begins to read a page (S3)."""
         require(self.phase == "writing", self.in_use[page], ~self.on_disk[page], ~self.reading[page])
         require(implies(self.flush_before_trust, self.flagged[page] | every(Cpu, lambda cpu: ~self.cached_writable[cpu, page])))
         self.begin_read(page, self.memory[page])
 
     @action(fair="weak")
-    def write_page(self, page: Page) -> None:
-        """The page has been read, and the disk's cache has it (S3)."""
-        require(self.phase == "writing", self.reading[page], self.memory[page] == self.seen[page])
-        self.image[page] = self.memory[page]
-        self.to_disk(page)
-
-    @action
-    def write_torn_page(self, page: Page, mixture: Content) -> None:
-        """The page was stored to meanwhile, and a mixture is on its way to the disk."""
-        require(self.phase == "writing", self.reading[page], self.memory[page] != self.seen[page])
-        self.image[page] = mixture
-        self.to_disk(page)
-
-    def to_disk(self, page: Page) -> None:
-        """A page that has been read goes to the disk's cache."""
+    def finish_page(self, page: Page, mixture: Content) -> None:
+        """The page has been read, or a mixture if it was stored to meanwhile, and the disk's cache has it (S3)."""
+        require(self.phase == "writing", self.reading[page])
+        self.image[page] = self.content_read(page, self.memory[page], mixture)
         self.reading[page] = False
         self.on_disk[page] = True
         self.block[page] = "cached"
@@ -324,8 +313,8 @@ class Proposal2010Full(Proposal2010, Disk, External, TornReads):
         self.reading[page] = False
 
     @action
-    def begin_keeping(self, cpu: Cpu, page: Page) -> None:
-        """The fault handler begins to copy the unmodified version (L2b). It needs a frame, as in ``keep`` of the smaller design."""
+    def keep(self, cpu: Cpu, page: Page) -> None:
+        """The fault handler begins to copy the unmodified version (L2b). It needs a frame, and the load is abandoned if there is none."""
         require(self.executes(cpu), self.loading(), self.handler[cpu, page] == "trapped", self.fate[page] != "staged")
         require(implies(self.first_copy_wins, ~self.has_kept[page]))
         require(implies(self.one_copy_at_a_time, ~self.locked[page]))
@@ -334,25 +323,12 @@ class Proposal2010Full(Proposal2010, Disk, External, TornReads):
         self.kept[page] = self.memory[page]
 
     @action
-    def keep(self, cpu: Cpu, page: Page) -> None:
-        """The copy is made (L2b)."""
-        require(self.may_finish(cpu, page), self.memory[page] == self.kept[page])
-        self.finish_keeping(cpu, page)
-
-    @action
-    def keep_torn(self, cpu: Cpu, page: Page, mixture: Content) -> None:
-        """The page was stored to meanwhile, and the copy is a mixture."""
-        require(self.may_finish(cpu, page), self.memory[page] != self.kept[page])
-        self.kept[page] = mixture
-        self.finish_keeping(cpu, page)
-
-    def may_finish(self, cpu: Cpu, page: Page) -> Boolean:
-        """The fault handler has read the page to its end."""
-        locked = implies(self.one_copy_at_a_time, self.locked[page])
-        return self.executes(cpu) & self.loading() & (self.handler[cpu, page] == "copying") & locked
-
-    def finish_keeping(self, cpu: Cpu, page: Page) -> None:
-        """The copy is made, and the fault handler gives the lock back."""
+    def finish_keeping(self, cpu: Cpu, page: Page, mixture: Content) -> None:
+        """The copy is made, or a mixture if the page was stored to meanwhile, and the lock is given back (L2b)."""
+        require(self.executes(cpu), self.loading(), self.handler[cpu, page] == "copying")
+        require(implies(self.one_copy_at_a_time, self.locked[page]))
+        begun = self.kept[page]
+        self.kept[page] = ite(self.memory[page] == begun, begun, mixture)
         self.has_kept[page] = True
         self.locked[page] = False
         self.handler[cpu, page] = "noted"

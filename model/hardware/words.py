@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import Boolean, Content, Contents, Flag, Index, Page, Part, action, every, require
+from .. import Boolean, Content, Contents, Flag, Index, Page, Part, action, every, ite, require
 
 
 class Word(Index):
@@ -67,3 +67,8 @@ class TornReads(Part):
         """The first word of a page is read."""
         self.reading[page] = True
         self.seen[page] = content
+
+    def content_read(self, page: Page, content: Content, mixture: Content) -> Content:
+        """What has been read when the second word is, and the page holds ``content`` by then."""
+        read: Content = ite(self.seen[page] == content, content, mixture)
+        return read

@@ -30,7 +30,9 @@ from thawcheck.model import (
     Page,
     Sizes,
     action,
+    assign_every,
     every,
+    ite,
     machine_of,
     require,
     sometimes,
@@ -124,6 +126,34 @@ def test_a_graph_that_was_ended_says_so_and_knows_where() -> None:
     graph = graph_of(projected(machine_of(Pausing)), Sizes(pages=2, cpus=2, contents=2), lambda used: "enough" if used > 500 else "")
     assert graph.reason == "enough" and 0 < graph.expanded < graph.states == len(set(graph.targets.tolist()) | {0})
     assert len(graph.first) == graph.expanded + 1 and graph.first[-1] == len(graph.events)
+
+
+class Crooked(Design):
+    """Which page is marked depends on a Flag that no condition reads."""
+
+    swapped = Flag()
+    marked = Flag(per=Page)
+
+    @action
+    def swap(self) -> None:
+        """From here on the other page is meant."""
+        self.swapped = True
+
+    @action
+    def mark(self, page: Page, other: Page) -> None:
+        """One of two pages is marked."""
+        require(page != other, ~self.marked[page])
+        self.marked[ite(self.swapped, other, page)] = True
+
+    @sometimes
+    def both(self) -> Boolean:
+        """Both are marked."""
+        return every(Page, lambda page: self.marked[page])
+
+
+def test_what_decides_where_something_is_written_stays_in_the_machine() -> None:
+    assert [variable.name for variable in projected(machine_of(Crooked)).variables] == ["swapped", "marked"]
+    assert graph_of(projected(machine_of(Crooked)), Sizes(pages=2, contents=1), never).states == 8
 
 
 # ---------------------------------------------------------------- what one can and the other cannot
@@ -421,6 +451,16 @@ def test_a_helper_that_means_something_else_changes_who_calls_it() -> None:
     assert (work.came, work.went) == (("require late",), ("require ~done",))
 
 
+def test_what_is_said_twice_and_what_is_chosen_otherwise_are_changes() -> None:
+    machine = machine_of(Lamp)
+    off, *others = (a for a in machine.actions if a.name == "switch_off")
+    twice = replace(machine, actions=(replace(off, guard=(*off.guard, off.guard[0])), *others))
+    assert changes_between(replace(machine, actions=(off, *others)), twice).actions[0].came == ("require self.on",)
+    chosen = replace(machine, actions=tuple(replace(a, parameters=()) for a in machine.actions))
+    assert [change.name for change in changes_between(machine, chosen).actions] == ["sell"]
+    assert shared_actions(machine, chosen) == ("switch_on", "switch_off")
+
+
 # ---------------------------------------------------------------- pauses
 
 
@@ -430,6 +470,7 @@ class Pausing(Design):
     boot_cpu = Constant(Cpu)
     running = Flag(per=Cpu, initial=True)
     memory, copy = Contents(per=Page), Contents(per=Page)
+    remembered = Contents(per=Page, ghost=True)
     dirty, copied = Flag(per=Page), Flag(per=Page)
     phase = Choice("before", "during", "after")
 
@@ -452,6 +493,7 @@ class Pausing(Design):
         require(every(Cpu, lambda cpu: (cpu == self.boot_cpu) | ~self.running[cpu]), self.phase == "before")
         self.phase = "during"
         self.running[self.boot_cpu] = False
+        assign_every(self.remembered, lambda page: self.memory[page])
 
     @action
     def copy_page(self, page: Page) -> None:
@@ -470,7 +512,7 @@ class Pausing(Design):
     @sometimes
     def kept(self) -> Boolean:
         """A copy is what memory is."""
-        return every(Page, lambda page: self.copy[page] == self.memory[page])
+        return every(Page, lambda page: (self.copy[page] == self.memory[page]) & (self.copy[page] == self.remembered[page]))
 
 
 class CopyingTwice(Pausing):
@@ -493,6 +535,32 @@ class StoppedMeansDuring(Pausing):
         return self.phase == "during"
 
 
+class Waiting(Design):
+    """Nothing runs at first; memory is loaded all at once."""
+
+    running = Flag(per=Cpu)
+    memory, image = Contents(per=Page), Contents(per=Page)
+    loaded = Flag()
+
+    @action
+    def load(self) -> None:
+        """The whole image is loaded."""
+        require(~self.loaded)
+        assign_every(self.memory, lambda page: self.image[page])
+        self.loaded = True
+
+    @action
+    def wake(self, cpu: Cpu) -> None:
+        """A CPU runs."""
+        require(self.loaded, ~self.running[cpu])
+        self.running[cpu] = True
+
+    @sometimes
+    def alike(self) -> Boolean:
+        """Memory is the image."""
+        return every(Page, lambda page: self.memory[page] == self.image[page])
+
+
 PAGES = Sizes(pages=2, cpus=2, contents=2)
 
 
@@ -505,6 +573,12 @@ def test_the_length_of_a_pause_and_the_pages_copied_in_it() -> None:
     assert found.old_stopping.pauses == (Pause("go_on", (2, 4), (0, 2)),)
     assert found.new_stopping.pauses == (Pause("go_on", (2, 2), (0, None)),)
     assert found.new_can.answer == "more" and found.new_can.also == ()
+
+
+def test_a_pause_may_begin_at_the_start_and_an_array_is_copied_at_once() -> None:
+    machine = machine_of(Waiting)
+    found = compare(machine, machine, PAGES, PAGES).new_stopping
+    assert found is not None and found.pauses == (Pause("wake", (2, 2), (2, 2)),)
 
 
 def test_a_design_says_itself_when_it_is_stopped() -> None:

@@ -68,7 +68,7 @@ def test_no_time_is_unknown() -> None:
 def blind(machine: Machine, dropped: frozenset[str], steps: int = 150) -> bool:
     """Whether the search finds a proof although it has seen nothing: then only z3 stands between it and a wrong proof."""
     extended, cardinalities = with_cardinalities(machine)
-    nothing = np.zeros((0, len(features_of(extended, slots_of(extended)))), dtype=np.uint8)
+    nothing = np.zeros((0, len(features_of(extended, slots_of(extended), cardinalities))), dtype=np.uint8)
     budget = iter(range(steps))
     search = Search(extended, cardinalities, dropped, nothing, lambda: 60.0 if next(budget, None) is not None else 0.0)
     return search.run().proved

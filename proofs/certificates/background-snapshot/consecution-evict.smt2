@@ -1,0 +1,30 @@
+; background-snapshot: consecution evict
+; A cached entry is dropped, whenever the hardware likes.
+; shown: lemma 4: ~(cached_writable[cpu, page] & ((phase == 'saving') | (phase == 'complete')) & ~saved[page])
+(set-logic ALL)
+(declare-sort Cpu 0)
+(declare-sort Page 0)
+(declare-datatypes ((|Choice phase| 0)) (((|phase running|) (|phase stopping|) (|phase stopped|) (|phase saving|) (|phase complete|))))
+(declare-fun cached_writable (Cpu Page) Bool)
+(declare-fun phase () |Choice phase|)
+(declare-fun saved (Page) Bool)
+(declare-fun |how many cpus| () Int)
+(declare-fun |how many devices| () Int)
+(declare-fun |how many pages| () Int)
+(declare-fun |observed cpu| () Cpu)
+(declare-fun |observed page| () Page)
+(declare-fun |this cpu| () Cpu)
+(declare-fun |this page| () Page)
+; what is known of the sorts
+(assert (>= |how many pages| 1))
+(assert (>= |how many devices| 1))
+(assert (>= |how many cpus| 1))
+; require self.powered()
+(assert (not (= phase |phase complete|)))
+; require self.cached_writable[cpu, page]
+(assert (cached_writable |this cpu| |this page|))
+; lemma 4 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & ((phase == 'saving') | (phase == 'complete')) & ~saved[page])
+(assert (not (and (cached_writable |observed cpu| |observed page|) (or (= phase |phase saving|) (= phase |phase complete|)) (not (saved |observed page|)))))
+; and yet not
+(assert (not (and (not (and (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) false (cached_writable |observed cpu| |observed page|)) (or (= phase |phase saving|) (= phase |phase complete|)) (not (saved |observed page|)))))))
+(check-sat)

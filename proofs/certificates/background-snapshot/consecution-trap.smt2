@@ -1,0 +1,35 @@
+; background-snapshot: consecution trap
+; A store finds neither a cached entry nor a writable one: the CPU leaves the guest.
+(set-logic ALL)
+(declare-sort Cpu 0)
+(declare-sort Page 0)
+(declare-datatypes ((|Choice fault| 0)) (((|fault none|) (|fault trapped|))))
+(declare-datatypes ((|Choice phase| 0)) (((|phase running|) (|phase stopping|) (|phase stopped|) (|phase saving|) (|phase complete|))))
+(declare-fun cached_writable (Cpu Page) Bool)
+(declare-fun fault (Cpu Page) |Choice fault|)
+(declare-fun phase () |Choice phase|)
+(declare-fun running (Cpu) Bool)
+(declare-fun writable (Page) Bool)
+(declare-fun |every 1| () Bool)
+(declare-fun |how many cpus| () Int)
+(declare-fun |how many devices| () Int)
+(declare-fun |how many pages| () Int)
+(declare-fun |observed page| () Page)
+(declare-fun |page of every 1| () Page)
+(declare-fun |this cpu| () Cpu)
+(declare-fun |this page| () Page)
+; what is known of the sorts
+(assert (>= |how many pages| 1))
+(assert (>= |how many devices| 1))
+(assert (>= |how many cpus| 1))
+(assert (=> |every 1| (and (= (fault |this cpu| |observed page|) |fault none|) (= (fault |this cpu| |this page|) |fault none|))))
+(assert (or |every 1| (not (= (fault |this cpu| |page of every 1|) |fault none|))))
+; require self.in_guest(cpu)
+(assert (and (not (= phase |phase complete|)) (running |this cpu|) |every 1|))
+; require ~self.writable[page]
+(assert (not (writable |this page|)))
+; require ~self.cached_writable[cpu, page]
+(assert (not (cached_writable |this cpu| |this page|)))
+; and yet not
+(assert (not true))
+(check-sat)

@@ -1,0 +1,36 @@
+; incremental: consecution restart_cpu
+; A virtual CPU runs again.
+; shown: lemma 21: ~(running[cpu] & ((phase == 'paused') | (phase == 'recorded')))
+; shown: lemma 26: ~(running[cpu] & cached_writable[cpu, page] & ~logged[page])
+; shown: lemma 30: ~(~running[cpu] & ((fault[cpu, page] == 'trapped') | (fault[cpu, page] == 'noted')))
+(set-logic ALL)
+(declare-sort Cpu 0)
+(declare-sort Page 0)
+(declare-datatypes ((|Choice fault| 0)) (((|fault none|) (|fault trapped|) (|fault noted|))))
+(declare-datatypes ((|Choice phase| 0)) (((|phase running|) (|phase pausing|) (|phase paused|) (|phase recorded|) (|phase off|) (|phase loading|) (|phase restored|) (|phase nothing_found|))))
+(declare-fun cached_writable (Cpu Page) Bool)
+(declare-fun fault (Cpu Page) |Choice fault|)
+(declare-fun logged (Page) Bool)
+(declare-fun phase () |Choice phase|)
+(declare-fun running (Cpu) Bool)
+(declare-fun |how many cpus| () Int)
+(declare-fun |how many devices| () Int)
+(declare-fun |how many pages| () Int)
+(declare-fun |observed cpu| () Cpu)
+(declare-fun |observed page| () Page)
+(declare-fun |this cpu| () Cpu)
+; what is known of the sorts
+(assert (>= |how many pages| 1))
+(assert (>= |how many devices| 1))
+(assert (>= |how many cpus| 1))
+; require self.phase == "running"
+(assert (= phase |phase running|))
+; require ~self.running[cpu]
+(assert (not (running |this cpu|)))
+; lemma 30 at cpu = observed cpu, page = observed page: ~(~running[cpu] & ((fault[cpu, page] == 'trapped') | (fault[cpu, page] == 'noted')))
+(assert (not (and (not (running |observed cpu|)) (or (= (fault |observed cpu| |observed page|) |fault trapped|) (= (fault |observed cpu| |observed page|) |fault noted|)))))
+; lemma 31 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & ~logged[page] & ((phase == 'running') | (phase == 'pausing')))
+(assert (not (and (cached_writable |observed cpu| |observed page|) (not (logged |observed page|)) (or (= phase |phase running|) (= phase |phase pausing|)))))
+; and yet not
+(assert (not (and (not (and (ite (= |observed cpu| |this cpu|) true (running |observed cpu|)) (or (= phase |phase paused|) (= phase |phase recorded|)))) (not (and (ite (= |observed cpu| |this cpu|) true (running |observed cpu|)) (cached_writable |observed cpu| |observed page|) (not (logged |observed page|)))) (not (and (not (ite (= |observed cpu| |this cpu|) true (running |observed cpu|))) (or (= (fault |observed cpu| |observed page|) |fault trapped|) (= (fault |observed cpu| |observed page|) |fault noted|)))))))
+(check-sat)

@@ -1,0 +1,41 @@
+; postcopy: consecution show_before_filled
+; A page becomes visible, and its content is still to be copied into it.
+; shown: lemma 0: implies((phase == 'running') | (phase == 'complete'), implies(present[page], memory[page] == expected[page]))
+; shown: lemma 1: implies(phase == 'running', present[page] | coming[page] | kept[page])
+; shown: lemma 3: ~(~(phase == 'sending') & ~stale[page] & present[page] & ~(memory[page] == expected[page]))
+; shown: lemma 4: ~(((phase == 'sending') | (phase == 'switching')) & ~stale[page] & present[page] & ~(memory[page] == source[page]))
+; shown: lemma 5: ~(~(phase == 'sending') & ~present[page] & ~(source[page] == expected[page]))
+; shown: lemma 7: ~(~kept[page] & ~present[page])
+(set-logic ALL)
+(declare-sort Content 0)
+(declare-sort Page 0)
+(declare-datatypes ((|Choice phase| 0)) (((|phase sending|) (|phase switching|) (|phase running|) (|phase complete|))))
+(declare-fun coming (Page) Bool)
+(declare-fun expected (Page) Content)
+(declare-fun kept (Page) Bool)
+(declare-fun memory (Page) Content)
+(declare-fun phase () |Choice phase|)
+(declare-fun present (Page) Bool)
+(declare-fun source (Page) Content)
+(declare-fun stale (Page) Bool)
+(declare-fun |how many cpus| () Int)
+(declare-fun |how many devices| () Int)
+(declare-fun |how many pages| () Int)
+(declare-fun |observed page| () Page)
+(declare-fun |this found| () Content)
+(declare-fun |this page| () Page)
+; what is known of the sorts
+(assert (>= |how many pages| 1))
+(assert (>= |how many devices| 1))
+(assert (>= |how many cpus| 1))
+; require ~self.filled_before_seen
+(assert false)
+; require self.powered()
+(assert (= phase |phase running|))
+; require self.coming[page]
+(assert (coming |this page|))
+; require ~self.present[page]
+(assert (not (present |this page|)))
+; and yet not
+(assert (not (and (or (not (or (= phase |phase running|) (= phase |phase complete|))) (or (not (ite (= |observed page| |this page|) true (present |observed page|))) (= (ite (= |observed page| |this page|) |this found| (memory |observed page|)) (expected |observed page|)))) (or (not (= phase |phase running|)) (or (ite (= |observed page| |this page|) true (present |observed page|)) (coming |observed page|) (kept |observed page|))) (not (and (not (= phase |phase sending|)) (not (stale |observed page|)) (ite (= |observed page| |this page|) true (present |observed page|)) (not (= (ite (= |observed page| |this page|) |this found| (memory |observed page|)) (expected |observed page|))))) (not (and (or (= phase |phase sending|) (= phase |phase switching|)) (not (stale |observed page|)) (ite (= |observed page| |this page|) true (present |observed page|)) (not (= (ite (= |observed page| |this page|) |this found| (memory |observed page|)) (source |observed page|))))) (not (and (not (= phase |phase sending|)) (not (ite (= |observed page| |this page|) true (present |observed page|))) (not (= (source |observed page|) (expected |observed page|))))) (not (and (not (kept |observed page|)) (not (ite (= |observed page| |this page|) true (present |observed page|))))))))
+(check-sat)

@@ -1,0 +1,32 @@
+; precopy: consecution evict
+; A cached entry is dropped, whenever the hardware likes.
+; shown: lemma 8: ~(((to_send[page] == 'clean') | (to_send[page] == 'read_early')) & cached_writable[cpu, page] & ~logged[page])
+(set-logic ALL)
+(declare-sort Cpu 0)
+(declare-sort Page 0)
+(declare-datatypes ((|Choice phase| 0)) (((|phase running|) (|phase setup|) (|phase rounds|) (|phase stopping|) (|phase stopped|) (|phase handed_over|) (|phase given_up|))))
+(declare-datatypes ((|Choice to_send| 0)) (((|to_send dirty|) (|to_send cleared|) (|to_send clean|) (|to_send read_early|))))
+(declare-fun cached_writable (Cpu Page) Bool)
+(declare-fun logged (Page) Bool)
+(declare-fun phase () |Choice phase|)
+(declare-fun to_send (Page) |Choice to_send|)
+(declare-fun |how many cpus| () Int)
+(declare-fun |how many devices| () Int)
+(declare-fun |how many pages| () Int)
+(declare-fun |observed cpu| () Cpu)
+(declare-fun |observed page| () Page)
+(declare-fun |this cpu| () Cpu)
+(declare-fun |this page| () Page)
+; what is known of the sorts
+(assert (>= |how many pages| 1))
+(assert (>= |how many devices| 1))
+(assert (>= |how many cpus| 1))
+; require self.powered()
+(assert (not (or (= phase |phase handed_over|) (= phase |phase given_up|))))
+; require self.cached_writable[cpu, page]
+(assert (cached_writable |this cpu| |this page|))
+; lemma 8 at page = observed page, cpu = observed cpu: ~(((to_send[page] == 'clean') | (to_send[page] == 'read_early')) & cached_writable[cpu, page] & ~logged[page])
+(assert (not (and (or (= (to_send |observed page|) |to_send clean|) (= (to_send |observed page|) |to_send read_early|)) (cached_writable |observed cpu| |observed page|) (not (logged |observed page|)))))
+; and yet not
+(assert (not (and (not (and (or (= (to_send |observed page|) |to_send clean|) (= (to_send |observed page|) |to_send read_early|)) (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) false (cached_writable |observed cpu| |observed page|)) (not (logged |observed page|)))))))
+(check-sat)

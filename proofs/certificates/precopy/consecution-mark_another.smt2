@@ -1,0 +1,40 @@
+; precopy: consecution mark_another
+; A back end marks a page by a name under which the saver knows another one.
+; shown: lemma 2: ~(((to_send[page] == 'clean') | (to_send[page] == 'read_early')) & ~marks[page] & ~logged[page] & ((phase == 'running') | (phase == 'setup') | (phase == 'stopped') | (phase == 'handed_over')) & ~(sent[page] == snapshot[page]))
+; shown: lemma 6: ~(((to_send[page] == 'clean') | (to_send[page] == 'read_early')) & ~unmarked[page] & ~marks[page] & ~logged[page] & ~((phase == 'handed_over') | (phase == 'given_up')) & ~(memory[page] == sent[page]))
+(set-logic ALL)
+(declare-sort Content 0)
+(declare-sort Page 0)
+(declare-datatypes ((|Choice logging| 0)) (((|logging off|) (|logging asked|) (|logging on|))))
+(declare-datatypes ((|Choice phase| 0)) (((|phase running|) (|phase setup|) (|phase rounds|) (|phase stopping|) (|phase stopped|) (|phase handed_over|) (|phase given_up|))))
+(declare-datatypes ((|Choice to_send| 0)) (((|to_send dirty|) (|to_send cleared|) (|to_send clean|) (|to_send read_early|))))
+(declare-fun logged (Page) Bool)
+(declare-fun logging () |Choice logging|)
+(declare-fun marks (Page) Bool)
+(declare-fun memory (Page) Content)
+(declare-fun phase () |Choice phase|)
+(declare-fun sent (Page) Content)
+(declare-fun snapshot (Page) Content)
+(declare-fun to_send (Page) |Choice to_send|)
+(declare-fun unmarked (Page) Bool)
+(declare-fun |how many cpus| () Int)
+(declare-fun |how many devices| () Int)
+(declare-fun |how many pages| () Int)
+(declare-fun |observed page| () Page)
+(declare-fun |this name| () Page)
+(declare-fun |this page| () Page)
+; what is known of the sorts
+(assert (>= |how many pages| 1))
+(assert (>= |how many devices| 1))
+(assert (>= |how many cpus| 1))
+; require ~self.marked_by_guest_address
+(assert false)
+; require self.powered()
+(assert (not (or (= phase |phase handed_over|) (= phase |phase given_up|))))
+; require self.unmarked[page]
+(assert (unmarked |this page|))
+; require self.logging == "on"
+(assert (= logging |logging on|))
+; and yet not
+(assert (not (and (not (and (or (= (to_send |observed page|) |to_send clean|) (= (to_send |observed page|) |to_send read_early|)) (not (ite (= |observed page| |this name|) true (marks |observed page|))) (not (logged |observed page|)) (or (= phase |phase running|) (= phase |phase setup|) (= phase |phase stopped|) (= phase |phase handed_over|)) (not (= (sent |observed page|) (snapshot |observed page|))))) (not (and (or (= (to_send |observed page|) |to_send clean|) (= (to_send |observed page|) |to_send read_early|)) (not (ite (= |observed page| |this page|) false (unmarked |observed page|))) (not (ite (= |observed page| |this name|) true (marks |observed page|))) (not (logged |observed page|)) (not (or (= phase |phase handed_over|) (= phase |phase given_up|))) (not (= (memory |observed page|) (sent |observed page|))))))))
+(check-sat)

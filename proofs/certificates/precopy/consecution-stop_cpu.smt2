@@ -1,0 +1,33 @@
+; precopy: consecution stop_cpu
+; A virtual CPU acknowledges the request to stop (pause_all_vcpus).
+; shown: lemma 1: implies(phase == 'handed_over', ~running[cpu])
+; shown: lemma 3: ~(running[cpu] & ((phase == 'stopped') | (phase == 'handed_over')))
+(set-logic ALL)
+(declare-sort Cpu 0)
+(declare-sort Page 0)
+(declare-datatypes ((|Choice fault| 0)) (((|fault none|) (|fault trapped|) (|fault noted|))))
+(declare-datatypes ((|Choice phase| 0)) (((|phase running|) (|phase setup|) (|phase rounds|) (|phase stopping|) (|phase stopped|) (|phase handed_over|) (|phase given_up|))))
+(declare-fun fault (Cpu Page) |Choice fault|)
+(declare-fun phase () |Choice phase|)
+(declare-fun running (Cpu) Bool)
+(declare-fun |every 1| () Bool)
+(declare-fun |how many cpus| () Int)
+(declare-fun |how many devices| () Int)
+(declare-fun |how many pages| () Int)
+(declare-fun |observed cpu| () Cpu)
+(declare-fun |observed page| () Page)
+(declare-fun |page of every 1| () Page)
+(declare-fun |this cpu| () Cpu)
+; what is known of the sorts
+(assert (>= |how many pages| 1))
+(assert (>= |how many devices| 1))
+(assert (>= |how many cpus| 1))
+(assert (=> |every 1| (= (fault |this cpu| |observed page|) |fault none|)))
+(assert (or |every 1| (not (= (fault |this cpu| |page of every 1|) |fault none|))))
+; require self.phase == "stopping"
+(assert (= phase |phase stopping|))
+; require self.in_guest(cpu)
+(assert (and (not (or (= phase |phase handed_over|) (= phase |phase given_up|))) (running |this cpu|) |every 1|))
+; and yet not
+(assert (not (and (or (not (= phase |phase handed_over|)) (not (ite (= |observed cpu| |this cpu|) false (running |observed cpu|)))) (not (and (ite (= |observed cpu| |this cpu|) false (running |observed cpu|)) (or (= phase |phase stopped|) (= phase |phase handed_over|)))))))
+(check-sat)
