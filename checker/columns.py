@@ -29,6 +29,8 @@ Bound = Mapping[str, int | tuple[int, ...]]
 Meaning = Callable[[Block, Bound], Any]
 Progress = Callable[[int, int, int], None]
 
+CHUNK = 1 << 14  # states that are looked at together
+
 
 def meaning(term: Term, layout: Layout, dropped: frozenset[str]) -> Meaning:
     """The function from a block of states and the values of parameters to the values of the term: an array, or one for all."""
@@ -250,25 +252,35 @@ class _Builder:
         events: list[npt.NDArray[np.int32]] = []
         targets: list[npt.NDArray[np.int32]] = []
         seen: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in self.observed}
-        used = 0
+        used, depth = 0, 0
         while len(fresh):
             level = self._unpack(fresh)
             if progress is not None:
-                progress(len(counts), len(self.known), len(self.known))
+                progress(depth, len(self.known), len(self.known))
             for name, predicate in self.observed.items():
                 seen[name].append(np.broadcast_to(np.asarray(predicate(level, {}), dtype=np.bool_), (level.shape[1],)))
-            if reason := over_budget(used + 130 * len(self.known)) or self._out_of_range(level):
+            if reason := self._out_of_range(level):
                 graph.reason = reason
                 break
-            sources, taken, rows = self._expand(level)
-            following, ids = self._number(rows)
-            order = np.argsort(sources, kind="stable")
-            counts.append(np.bincount(sources, minlength=level.shape[1]))
-            events.append(taken[order].astype(np.int32))
-            targets.append(ids[order].astype(np.int32))
-            used += 8 * len(order)
-            graph.expanded += level.shape[1]
-            fresh = following
+            found: list[Words] = []
+            for begin in range(0, level.shape[1], CHUNK):
+                chunk = level[:, begin : begin + CHUNK]
+                if reason := over_budget(used + 130 * len(self.known)):
+                    graph.reason = reason
+                    break
+                sources, taken, rows = self._expand(chunk)
+                new, ids = self._number(rows)
+                found.append(new)
+                order = np.argsort(sources, kind="stable")
+                counts.append(np.bincount(sources, minlength=chunk.shape[1]))
+                events.append(taken[order].astype(np.int32))
+                targets.append(ids[order].astype(np.int32))
+                used += 8 * len(order)
+                graph.expanded += chunk.shape[1]
+            if graph.reason:
+                break
+            depth += 1
+            fresh = np.concatenate(found)
         graph.states = len(self.known)
         each = np.concatenate([*counts, np.zeros(0, dtype=np.int64)])
         graph.first = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(each)])

@@ -29,7 +29,7 @@ OverBudget = Callable[[int], str]
 
 BYTES_PER_PAIR = 250  # what a pair and the way to it take
 BYTES_PER_MEMBER = 60  # of a set of states
-MOST_EXPLAINED = 2000  # states of the other machine that are looked at one by one to say why it cannot
+MOST_EXPLAINED = 300  # states of the other machine that are looked at one by one to say why it cannot
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,12 @@ class Difference:
     new_stopping: Stopping | None
     states: tuple[int, int]
     seconds: float
+    unfinished: str = ""  # why the pauses of a design that says when it is stopped are not known
 
     @property
     def reason(self) -> str:
         """Why something stayed unknown, or nothing."""
-        return self.new_can.reason or self.old_can.reason
+        return self.new_can.reason or self.old_can.reason or self.unfinished
 
 
 def shared_actions(old: Machine, new: Machine) -> tuple[str, ...]:
@@ -92,7 +93,8 @@ def compare(
 ) -> Difference:
     """Compares two machines, each at its sizes, which agree in every sort that both have; all assumptions are held.
 
-    Shared actions in ``hidden`` are hidden too. Of the time, each machine's graph may take three tenths, each search two.
+    Shared actions in ``hidden`` are hidden too. Of the time, the graphs may take half and the searches
+    four tenths.
     ``progress`` is called with depth, states (or pairs) and the same again.
     """
     begun = time.perf_counter()
@@ -107,17 +109,19 @@ def compare(
 
     held = 0
     sides: list[_Side] = []
-    for machine, sizes, share in ((old, old_sizes, 0.3), (new, new_sizes, 0.6)):
+    for machine, sizes, share in ((old, old_sizes, 0.25), (new, new_sizes, 0.5)):
         sides.append(_Side(machine, sizes, until(share), progress))
         held += sides[-1].graph.nbytes
     one, other = sides
     shared = tuple(name for name in shared_actions(old, new) if name not in hidden)
-    new_can = _Inclusion(other, one, shared, until(0.8), progress).run()
-    old_can = _Inclusion(one, other, shared, until(1.0), progress).run()
-    stopping = [side.stopping() for side in sides]
+    new_can = _Inclusion(other, one, shared, until(0.7), progress).run()
+    old_can = _Inclusion(one, other, shared, until(0.9), progress).run()
+    stopping = [side.stopping(until(1.0)) for side in sides]
+    cut = any(side.predicate is not None and found is None for side, found in zip(sides, stopping, strict=True))
     return Difference(
         old, new, old_sizes, new_sizes, changes_between(old, new), shared, new_can, old_can, stopping[0], stopping[1],
         (one.graph.states, other.graph.states), time.perf_counter() - begun,
+        (one.graph.reason or other.graph.reason or until(1.0)(0)) if cut else "",
     )  # fmt: skip
 
 
@@ -135,10 +139,10 @@ class _Side:
         self.seen = projected(machine, *([self.predicate] if self.predicate is not None else []))
         self.graph: Graph = graph_of(self.seen, sizes, over_budget, progress)
 
-    def stopping(self) -> Stopping | None:
+    def stopping(self, over_budget: OverBudget) -> Stopping | None:
         if self.predicate is None or self.graph.reason:
             return None
-        return stopping_of(self.machine, self.graph)
+        return stopping_of(self.machine, self.graph, over_budget)
 
     def arbitrary(self) -> dict[tuple[object, ...], Variable]:
         """The variables whose first value is arbitrary, and looked at."""
@@ -167,7 +171,7 @@ class _Inclusion:
         self.sets: list[tuple[int, ...]] = []
         self.set_numbers: dict[tuple[int, ...], int] = {}
         self.moves: list[dict[int, int] | None] = []
-        self.members = 0
+        self.members, self.taken = 0, 0
         self.parents: dict[tuple[int, int], tuple[tuple[int, int] | None, int]] = {}
         self.started: dict[tuple[int, int], State] = {}
 
@@ -225,7 +229,8 @@ class _Inclusion:
             return self.doer.graph.reason
         if self.moves[pair[1]] is None:
             return self.other.graph.reason
-        return self.over_budget(BYTES_PER_PAIR * len(self.parents) + BYTES_PER_MEMBER * self.members) if len(self.parents) % 64 == 0 else ""
+        self.taken += 1
+        return self.over_budget(BYTES_PER_PAIR * len(self.parents) + BYTES_PER_MEMBER * self.members) if self.taken % 64 == 0 else ""
 
     def _follow(
         self, pair: tuple[int, int], depth: int, found: dict[str, tuple[tuple[int, int], int, int]], following: list[tuple[int, int]]

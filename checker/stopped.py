@@ -11,7 +11,7 @@ place; an array that is copied at once counts once for each cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -67,14 +67,21 @@ def copies_of(update: Update, machine: Machine) -> bool:
     return variable.kind == "content" and bool(variable.per) and not variable.ghost and copied
 
 
-def stopping_of(machine: Machine, graph: Graph) -> Stopping:
-    """The pauses of a design, from the complete graph of its projected machine."""
-    return _Pauses(machine, graph).run()
+def stopping_of(machine: Machine, graph: Graph, over_budget: Callable[[int], str]) -> Stopping | None:
+    """The pauses of a design, from the complete graph of its projected machine; None if the budget is exhausted first."""
+    try:
+        return _Pauses(machine, graph, over_budget).run()
+    except _Exhausted:
+        return None
+
+
+class _Exhausted(Exception):
+    """The budget ended the search."""
 
 
 class _Pauses:
-    def __init__(self, machine: Machine, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, machine: Machine, graph: Graph, over_budget: Callable[[int], str]) -> None:
+        self.graph, self.over_budget, self.looks = graph, over_budget, 0
         self.stopped = graph.observed[NAME].tolist()
         # of the whole machine: what is only copied and never looked at again is no longer in the graph's
         pages = {action.name: _pages_copied(action, machine, graph.layout) for action in machine.actions}
@@ -103,7 +110,13 @@ class _Pauses:
                 pauses.append(Pause(name, steps, copies))
         return Stopping(tuple(sorted(copying)), tuple(pauses))
 
+    def _look(self) -> None:
+        self.looks += 1
+        if self.looks % 1024 == 1 and self.over_budget(0):
+            raise _Exhausted
+
     def _inside(self, state: int) -> Iterator[tuple[int, int]]:
+        self._look()
         return ((event, target) for event, target in steps_of(self.graph, state) if self.stopped[target])
 
     def _last(self, state: int) -> bool:
@@ -131,6 +144,7 @@ class _Pauses:
             endless, best = False, float("-inf")
             low: dict[int, int] = {}
             for state in members:
+                self._look()
                 for event, target in steps_of(self.graph, state):
                     weight = weights[event]
                     if not self.stopped[target] or self._last(target):

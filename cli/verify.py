@@ -12,7 +12,7 @@ import click
 
 from ..checker.verdict import Result
 from ..model.machine import Machine, Sizes
-from .errors import ExpectationError
+from .errors import CommandError, ExpectationError
 from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design, size_options, sizes_for
 from .output import Progress, print_counterexample, print_json, progress_bar, result_fields, summary
 from .progress import verify_progress
@@ -26,12 +26,13 @@ BOUNDED_SECONDS = 3.0  # for z3's second opinion
 @click.argument("design", default="proposal-2010")
 @size_options
 @drop_option
+@click.option("--power-loss", is_flag=True, help="Insist that the power may fail at every step; with a disk it may anyway.")
 @budget_options
 @click.option("-o", "--output", metavar="FILE", help="Where a counterexample is saved, as ITF JSON.")
 @json_option
 def verify(
     design: str, pages: int | None, cpus: int | None, contents: int | None, devices: int | None, more_sizes: tuple[str, ...],
-    drop: tuple[str, ...], timeout: float | None, memory: int | None, output: str | None, as_json: bool,
+    drop: tuple[str, ...], power_loss: bool, timeout: float | None, memory: int | None, output: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Verify DESIGN (proposal-2010 unless you name one): a built-in name, FILE.py or FILE.py:CLASS.
 
@@ -43,6 +44,9 @@ def verify(
     name, machine = load_design(design)
     sizes = sizes_for(machine, {"pages": pages, "cpus": cpus, "contents": contents, "devices": devices}, more_sizes)
     dropped = dropped_assumptions(machine, drop)
+    failing = power_failures(machine)
+    if power_loss and not failing:
+        raise CommandError(f"{name} has no disk that could lose its power; build it on model.hardware.Disk, as proposal-2010-full is")
     budget = memory * 2**20 if memory is not None else default_memory()
     with progress_bar(f"exploring {name}", as_json) as progress:
         if dropped:
@@ -52,6 +56,7 @@ def verify(
 
             result = explore(machine, sizes, timeout=timeout, memory=budget, progress=progress)
     fields = result_fields(name, result)
+    fields["power_loss"] = {one: result.fired.get(one, 0) for one in failing} if failing else None
     fields |= {"bounded": None, "assumptions": [], "proof": None, "runs": []}
     if not as_json:
         print(f"{name}: {machine.title}")
@@ -61,6 +66,8 @@ def verify(
                 f"    {', '.join(result.reductions)}; {result.seconds:.1f} s"
                 + (f", {result.compile_seconds:.1f} of them compiling" if result.compile_seconds > 1 else "")
             )
+        if failing and result.verdict == "holds":
+            print(f"    the power may fail at every step: {', '.join(failing)} seen {sum(result.fired[one] for one in failing):,} times")
         if result.run is not None:
             print_counterexample(result, output, name)
     wrong: list[str] = []
@@ -83,6 +90,12 @@ def verify(
     if wrong:
         raise ExpectationError("; ".join(wrong))
     return result.exit_status or never
+
+
+def power_failures(machine: Machine) -> list[str]:
+    """The actions by which the power fails: those that :class:`thawcheck.model.hardware.Disk` and designs on it bring."""
+    names = [action.name for action in machine.actions if action.name in ("lose_power", "lose_session")]
+    return names if "lose_power" in names else []
 
 
 def _without(
@@ -146,7 +159,7 @@ def _assumptions(machine: Machine, sizes: Sizes, timeout: float | None, memory: 
         assert answer.result is not None or answer.reason
         alone = "necessary" if answer.necessary == "yes" else f"necessary with {', '.join(answer.others)}" if answer.others else "unknown"
         found = (
-            f"{answer.length:3} steps break {answer.result.broken} ({answer.result.sizes.get('pages', '')} page)"
+            f"{answer.length:3} steps break {answer.result.broken} ({_pages(answer.result.sizes)})"
             if answer.result is not None
             else answer.reason
         )
@@ -168,6 +181,11 @@ def _assumptions(machine: Machine, sizes: Sizes, timeout: float | None, memory: 
             }
         )
     return rows
+
+
+def _pages(sizes: Sizes) -> str:
+    pages = sizes.get("pages", 0)
+    return f"{pages} page" if pages == 1 else f"{pages} pages" if pages else str(sizes)
 
 
 def _runs(name: str, machine: Machine, as_json: bool) -> tuple[list[dict[str, Any]], list[str]]:

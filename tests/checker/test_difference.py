@@ -12,12 +12,13 @@ import pytest
 from drawn_machines import Drawn, drawn_machines
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 
+from thawcheck.checker import columns
 from thawcheck.checker.changes import changes_between
 from thawcheck.checker.columns import Event, Graph, graph_of, projected, steps_of
 from thawcheck.checker.difference import compare, shared_actions
 from thawcheck.checker.layout import Layout, State, range_properties
 from thawcheck.checker.reference import Reference
-from thawcheck.checker.stopped import NAME, Pause, _Pauses, stopped_predicate
+from thawcheck.checker.stopped import NAME, Pause, _Pauses, stopped_predicate, stopping_of
 from thawcheck.model import (
     Boolean,
     Choice,
@@ -115,7 +116,8 @@ def graph_agrees(drawn: Drawn) -> None:
     seen_by_the_graph.append((len(moves), graph.states))
 
 
-def test_the_graph_has_exactly_the_steps_of_the_reference() -> None:
+def test_the_graph_has_exactly_the_steps_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "CHUNK", 5)
     seen_by_the_graph.clear()
     graph_agrees()
     assert sum(states > 50 for states, _ in seen_by_the_graph) >= 10
@@ -368,6 +370,15 @@ def test_a_budget_that_is_exhausted_is_never_an_answer() -> None:
     assert (found.new_can.answer, found.old_can.answer) == ("unknown", "unknown")
     assert "stopped after" in found.reason and found.new_stopping is None
     assert "MiB" in compare(machine_of(Pausing), machine_of(Pausing), PAGES, PAGES, memory=1).reason
+
+
+def test_pauses_are_not_known_where_the_budget_ends_first() -> None:
+    machine = machine_of(Pausing)
+    predicate = stopped_predicate(machine)
+    assert predicate is not None
+    graph = graph_of(projected(machine, predicate), PAGES, never)
+    assert stopping_of(machine, graph, never) is not None
+    assert stopping_of(machine, graph, lambda _: "enough") is None
 
 
 # ---------------------------------------------------------------- what changed
@@ -637,7 +648,7 @@ def test_pauses_are_what_following_every_walk_finds() -> None:
     for _ in range(1000):
         graph = a_graph(draw)
         expected = slow_pauses(graph)
-        found = {pause.ends_by: (pause.steps, pause.copies) for pause in _Pauses(machine_of(Pausing), graph).run().pauses}
+        found = {pause.ends_by: (pause.steps, pause.copies) for pause in _Pauses(machine_of(Pausing), graph, never).run().pauses}
         assert found == expected
         told += len(found)
         endless += sum(copies[1] is None for _, copies in found.values())

@@ -10,6 +10,7 @@ import pytest
 import small_designs as small
 
 from thawcheck.model import machine_of
+from thawcheck.model.designs import built_in_design
 from thawcheck.model.machine import Machine
 from thawcheck.model.terms import Boolean
 from thawcheck.proofs import certificate as certificates
@@ -23,6 +24,7 @@ from thawcheck.proofs.certificate import (
     undischarged,
 )
 from thawcheck.proofs.prove import prove
+from thawcheck.proofs.words import by_phase
 
 SAVER = machine_of(small.Saver)
 KEPT = sorted((Path(certificates.__file__).parent / "certificates").iterdir())
@@ -179,3 +181,14 @@ def test_the_certificates_that_come_along_are_checked_again(kept: Path) -> None:
 
 def test_there_are_certificates() -> None:
     assert "proposal-2010" in [path.name for path in KEPT]
+
+
+def test_the_page_that_tells_the_proof_has_the_lemmas_of_the_certificate() -> None:
+    folder = next(kept for kept in KEPT if kept.name == "proposal-2010")
+    machine = machine_of(built_in_design("proposal-2010"))
+    certificate, _ = read(folder, read_manifest(folder), machine)
+    page = (Path(__file__).parents[2] / "docs" / "proof-of-proposal-2010.md").read_text()
+    _, after = page.split("<!-- the lemmas of proofs/certificates/proposal-2010 -->\n")
+    told = [line for line in after.split("<!-- end -->")[0].splitlines() if line]
+    wanted = [line for heading, said in by_phase(certificate.lemmas, machine) for line in (f"**{heading}**", *(f"- {one}" for one in said))]
+    assert told == wanted

@@ -1,8 +1,8 @@
 ; proposal-2010: consecution flush
 ; One CPU acknowledges a shootdown, sooner or later: a page can wait for that before it is written (S2, S3).
-; shown: lemma 27: ~(cached_writable[cpu, page] & (fate[page] == 'discarded') & ~has_kept[page])
-; shown: lemma 41: ~(in_use[page] & cached_writable[cpu, page] & ((phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
-; shown: lemma 44: ~(cached_writable[cpu, page] & ((phase == 'running') | (phase == 'protecting') | (phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page] & on_disk[page])
+; shown: lemma 26: ~(cached_writable[cpu, page] & (fate[page] == 'discarded') & ~has_kept[page])
+; shown: lemma 43: ~(in_use[page] & cached_writable[cpu, page] & ((phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
+; shown: lemma 47: ~(cached_writable[cpu, page] & ((phase == 'running') | (phase == 'protecting') | (phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page] & on_disk[page])
 (set-logic ALL)
 (declare-sort Cpu 0)
 (declare-sort Page 0)
@@ -33,11 +33,11 @@
 (assert (=> (not (copied |observed page|)) (<= |number of copied| (- |how many pages| 1))))
 ; require self.powered()
 (assert (or (= phase |phase running|) (= phase |phase protecting|) (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|) (= phase |phase writing_copies|) (= phase |phase loading|) (= phase |phase suspending|) (= phase |phase restoring|) (= phase |phase aborting|)))
-; lemma 27 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & (fate[page] == 'discarded') & ~has_kept[page])
+; lemma 26 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & (fate[page] == 'discarded') & ~has_kept[page])
 (assert (not (and (cached_writable |observed cpu| |observed page|) (= (fate |observed page|) |fate discarded|) (not (has_kept |observed page|)))))
-; lemma 41 at page = observed page, cpu = observed cpu: ~(in_use[page] & cached_writable[cpu, page] & ((phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
+; lemma 43 at page = observed page, cpu = observed cpu: ~(in_use[page] & cached_writable[cpu, page] & ((phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
 (assert (not (and (in_use |observed page|) (cached_writable |observed cpu| |observed page|) (or (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)))))
-; lemma 44 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & ((phase == 'running') | (phase == 'protecting') | (phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page] & on_disk[page])
+; lemma 47 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & ((phase == 'running') | (phase == 'protecting') | (phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page] & on_disk[page])
 (assert (not (and (cached_writable |observed cpu| |observed page|) (or (= phase |phase running|) (= phase |phase protecting|) (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)) (on_disk |observed page|))))
 ; and yet not
 (assert (not (and (not (and (ite (= |observed cpu| |this cpu|) false (cached_writable |observed cpu| |observed page|)) (= (fate |observed page|) |fate discarded|) (not (has_kept |observed page|)))) (not (and (in_use |observed page|) (ite (= |observed cpu| |this cpu|) false (cached_writable |observed cpu| |observed page|)) (or (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)))) (not (and (ite (= |observed cpu| |this cpu|) false (cached_writable |observed cpu| |observed page|)) (or (= phase |phase running|) (= phase |phase protecting|) (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)) (on_disk |observed page|))))))

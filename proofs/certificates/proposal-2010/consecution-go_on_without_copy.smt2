@@ -1,8 +1,8 @@
 ; proposal-2010: consecution go_on_without_copy
 ; The reserve is empty, and the fault handler lets the write go on.
-; shown: lemma 29: ~((handler[cpu, page] == 'noted') & ((fate[page] == 'direct') | (fate[page] == 'protected') | (fate[page] == 'loaded') | (fate[page] == 'discarded')) & ~has_kept[page])
-; shown: lemma 35: ~(((handler[cpu, page] == 'trapped') | (handler[cpu, page] == 'noted')) & ((phase == 'running') | (phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned')) & ((fate[page] == 'pending') | (fate[page] == 'direct')))
-; shown: lemma 43: ~((handler[cpu, page] == 'noted') & ~((phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned')) & ~flagged[page])
+; shown: lemma 28: ~((handler[cpu, page] == 'noted') & ((fate[page] == 'direct') | (fate[page] == 'protected') | (fate[page] == 'loaded') | (fate[page] == 'discarded')) & ~has_kept[page])
+; shown: lemma 37: ~(((handler[cpu, page] == 'trapped') | (handler[cpu, page] == 'noted')) & ((phase == 'running') | (phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned')) & ((fate[page] == 'pending') | (fate[page] == 'direct')))
+; shown: lemma 45: ~((handler[cpu, page] == 'noted') & ~((phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned')) & ~flagged[page])
 (set-logic ALL)
 (declare-sort Cpu 0)
 (declare-sort Page 0)
