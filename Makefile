@@ -1,4 +1,4 @@
-# make verify   the main job: the proposal explored, each assumption dropped, the recorded runs replayed
+# make verify   the main job: the proposal explored and proved, each assumption dropped, the recorded runs replayed
 # make test     the tests, on two workers
 # make lint     ruff
 # make types    mypy --strict on the package as a user installs it

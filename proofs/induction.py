@@ -8,6 +8,7 @@ if it comes from a property, no proof is found. What was seen only leads the sea
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -95,6 +96,7 @@ class Search:
         views: Values,
         left: Budget,
         most_withdrawn: int | None = None,
+        attempt: int = 0,
     ) -> None:
         self.machine, self.left, self.most_withdrawn = machine, left, most_withdrawn
         self.slots: Slots = slots_of(machine)
@@ -106,6 +108,8 @@ class Search:
         self.lemmas: list[Lemma] = []
         self.obligations = obligations_of(machine, self.theory)
         self.works = [self._work(obligation) for obligation in self.obligations]
+        if attempt:
+            random.Random(attempt).shuffle(self.works)
 
     def _work(self, obligation: Obligation) -> _Work:
         solver = z3.SimpleSolver(ctx=self.theory.context)

@@ -26,7 +26,8 @@ T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 300.0  # seconds in all
 EXPLORING = 0.2  # of it, at most, for one size
-MOST_WITHDRAWN = 40  # lemmas; after so many wrong ones larger sizes are looked at, if there are any
+MOST_WITHDRAWN = 40  # lemmas; after so many wrong ones the search begins anew in another order
+ATTEMPTS = 4  # at one size, before larger ones are looked at
 
 
 @dataclass
@@ -144,12 +145,17 @@ def prove(
         begun = time.perf_counter()
         projector = Projector(features, slots, packing, liveness, cardinalities)
         views = distinct_rows(np.concatenate([views, projector.views(np.concatenate(list(rows)))]))
-        search = Search(machine_with_ghosts, cardinalities, dropped, views, progress.left, MOST_WITHDRAWN if ladder else None)
         phases.learn += time.perf_counter() - begun
-        found, searching = _timed(search.run)
-        phases.learn += searching - search.z3_seconds
-        phases.z3 += search.z3_seconds
-        withdrawn += search.withdrawn
+        # Which lemma is tried first decides which facts a proof is built on; where it went wrong, another order may not.
+        for attempt in range(ATTEMPTS if not exploration.unmet and ladder else 1):
+            most_withdrawn = MOST_WITHDRAWN if ladder else None
+            search = Search(machine_with_ghosts, cardinalities, dropped, views, progress.left, most_withdrawn, attempt)
+            found, searching = _timed(search.run)
+            phases.learn += searching - search.z3_seconds
+            phases.z3 += search.z3_seconds
+            withdrawn += search.withdrawn
+            if found.proved or found.step is not None or progress.left() <= 0:
+                break
         if found.proved:
             break
     if not found.proved:

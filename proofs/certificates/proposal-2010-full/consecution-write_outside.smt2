@@ -1,0 +1,26 @@
+; proposal-2010-full: consecution write_outside
+; A file system is written, a packet is sent: nothing undoes that.
+; shown: lemma 34: ~(moved_on & ~((phase == 'resumed') | (phase == 'abandoned') | (phase == 'lost') | (phase == 'fresh')))
+(set-logic ALL)
+(declare-sort Page 0)
+(declare-datatypes ((|Choice phase| 0)) (((|phase running|) (|phase protecting|) (|phase writing|) (|phase stopping|) (|phase copying|) (|phase writing_copies|) (|phase off|) (|phase loading|) (|phase suspending|) (|phase restoring|) (|phase resumed|) (|phase aborting|) (|phase aborted|) (|phase abandoned|) (|phase flushed|) (|phase marked|) (|phase lost|) (|phase fresh|))))
+(declare-fun copied (Page) Bool)
+(declare-fun phase () |Choice phase|)
+(declare-fun |how many cpus| () Int)
+(declare-fun |how many devices| () Int)
+(declare-fun |how many pages| () Int)
+(declare-fun |number of copied| () Int)
+(declare-fun |observed page| () Page)
+; what is known of the sorts
+(assert (>= |how many pages| 1))
+(assert (>= |how many devices| 1))
+(assert (>= |how many cpus| 1))
+(assert (>= |number of copied| 0))
+(assert (<= |number of copied| |how many pages|))
+(assert (=> (copied |observed page|) (>= |number of copied| 1)))
+(assert (=> (not (copied |observed page|)) (<= |number of copied| (- |how many pages| 1))))
+; require self.uses_file_systems()
+(assert (or (= phase |phase resumed|) (= phase |phase abandoned|) (= phase |phase fresh|)))
+; and yet not
+(assert (not (and (not (not (or (= phase |phase resumed|) (= phase |phase abandoned|) (= phase |phase lost|) (= phase |phase fresh|)))))))
+(check-sat)
