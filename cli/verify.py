@@ -18,7 +18,7 @@ from .output import Progress, print_counterexample, print_json, progress_bar, re
 from .progress import verify_progress
 from .prove import proof_fields, proof_line, sorts_in_words
 
-PROOF_SECONDS = 60.0
+PROOF_SECONDS = 120.0
 BOUNDED_SECONDS = 3.0  # for z3's second opinion
 
 
