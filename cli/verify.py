@@ -137,11 +137,12 @@ def _proof(name: str, machine: Machine, timeout: float | None, memory: int, as_j
     if not as_json:
         unproved = f"not proved for every size: {proof.reason} (thawcheck prove says more)"
         answer = proof_line(proof) if proof.certificate is not None else unproved
-        print(f"  {answer}")
-        print(f"    {proof.seconds:.1f} s", flush=True)
+        print(f"  {answer} ({proof.seconds:.1f} s)", flush=True)
     lost = actions_that_lose(machine)
     if lost:
         raise ExpectationError(f"z3 does not show that dropping an assumption only adds behaviours to {', '.join(lost)}")
+    if machine.assumptions and not as_json:
+        print(f"  dropping an assumption can only add behaviours: shown by z3 for each of the {len(machine.actions)} actions")
     return proof_fields(name, proof) | {"dropping_only_adds": True}
 
 
