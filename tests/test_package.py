@@ -78,7 +78,8 @@ def test_the_wheel_holds_the_rooms_and_nothing_else(clone: Path, tmp_path: Path)
 
 def test_every_kind_of_package_data_reaches_the_wheel(clone: Path, tmp_path: Path) -> None:
     data = {"traces/schema.json", "traces/recorded/README.md", "traces/recorded/more/run.jsonl", "cli/schemas/verify.json"}
-    data |= {"proofs/lemma.smt2", "proofs/certificates/deep/lemma.smt2", "checker/new/__init__.py", "checker/new/engine.py"}
+    data |= {"proofs/README.md", "proofs/certificates/deep/lemma.smt2", "proofs/certificates/deep/manifest.json"}
+    data |= {"checker/new/__init__.py", "checker/new/engine.py"}
     for file in data:
         (clone / file).parent.mkdir(parents=True, exist_ok=True)
         (clone / file).touch()
