@@ -1,7 +1,7 @@
 """Hibernation as the Linux kernel does it: the atomic copy of everything, at most half of memory.
 
-kernel/power/hibernate.c, snapshot.c and swap.c, arch/x86/power/hibernate.c, as of Linux 6.x; Documentation/power/swsusp.rst. This is
-the "atomic restore as is done at the moment" of the proposal of 2010.
+kernel/power/hibernate.c, snapshot.c and swap.c, arch/x86/power/hibernate_64.c and hibernate_asm_64.S, as of Linux 6.x;
+Documentation/power/swsusp.rst. This is the "atomic restore as is done at the moment" of the proposal of 2010.
 """
 
 from __future__ import annotations
@@ -202,7 +202,8 @@ class Swsusp(Disk, External, Reserve, SafeFrames, Design):
     def flush_data(self) -> None:
         """Every copy is written, and a flush has completed.
 
-        It is not in the kernel as of 6.17: ``swap_writer_finish`` marks the header with neither REQ_PREFLUSH nor REQ_FUA.
+        It is not in the kernel as of 6.17: ``swap_writer_finish`` marks the header with neither REQ_PREFLUSH nor REQ_FUA, and even before
+        the last page of the map is written (``flush_swap_writer``).
         "pm-hibernate: flush disk cache when suspending" (M. Patocka, linux-pm, 31 October 2025) adds both, and REQ_FUA to the reset.
         """
         require(self.phase == "writing", self.all_written())

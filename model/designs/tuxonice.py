@@ -1,9 +1,9 @@
 """TuxOnIce with two page sets: the page cache is written first, and its frames then take the atomic copy of everything else.
 
-Documentation/power/tuxonice.txt and tuxonice-internals.txt of the TuxOnIce 3.0 patches (linux-pm, May 2009); kernel/power/
+Documentation/power/tuxonice.txt and tuxonice-internals.txt of the TuxOnIce 3.0 patches ("[RFC] TuxOnIce", May 2009); kernel/power/
 tuxonice_prepare_image.c, tuxonice_io.c and tuxonice_checksum.c. Page set 2 is what lies on the LRU lists; page set 1 is the rest.
-Kernel mode setting broke it: a buffer of the graphics driver is shmem, which lies on the LRU lists, and is written all the same. That
-is why its author proposed another algorithm in 2010.
+Kernel mode setting broke it: a buffer of the graphics driver is shmem, which lies on the LRU lists, and is written all the same. Such
+pages have to be found and made part of page set 1 (tuxonice-internals.txt, 3d). That is why its author proposed another algorithm in 2010.
 """
 
 from __future__ import annotations

@@ -13,10 +13,12 @@ from .processors import Processors
 from .reserve import Reserve
 from .safe_frames import SafeFrames
 from .store_buffers import Location, StoreBuffers
+from .waiting import Actor, Waiting
 from .words import TornReads, Word, WordByWord
 from .writers import BackEnds, GuestMemory, VirtualProcessors
 
 __all__ = [
+    "Actor",
     "Alias",
     "Aliases",
     "BackEndLog",
@@ -42,6 +44,7 @@ __all__ = [
     "StoreBuffers",
     "TornReads",
     "VirtualProcessors",
+    "Waiting",
     "Word",
     "WordByWord",
 ]

@@ -9,9 +9,9 @@ from .dirty_log import BackEndLog
 class LogSwitchedOnLater(BackEndLog):
     """Back ends that log only once they have been asked to, and begin whenever they get to it.
 
-    Whoever asks is not told by the asking: VHOST_USER_SET_LOG_BASE is answered by a message of its own, and Xen's toolstack has to
-    wait for the device model to acknowledge "logdirty" (Xen 0d176cc71600, tools/libxl). Between asking and beginning, writes
-    leave no mark.
+    Whoever asks is not told by the asking: VHOST_USER_SET_LOG_BASE is answered by a message of its own, VHOST_USER_SET_FEATURES, which
+    then sets VHOST_F_LOG_ALL, is not (QEMU, docs/interop/vhost-user.rst, "Communication"), and Xen's toolstack has to wait for the
+    device model to acknowledge "logdirty" (Xen 0d176cc71600, tools/libxl). Between asking and beginning, writes leave no mark.
     """
 
     logging = Choice("off", "asked", "on")
@@ -44,7 +44,7 @@ class Channels(Part):
 
     A channel has at most one version of a page on its way: a second one on the same channel waits behind the first, and would
     arrive after it in any case. The order of different pages within a channel is left open, which allows more. What was sent later
-    on another channel may arrive earlier (QEMU, migration/multifd.c, before 6df264ac5a7f).
+    on another channel may arrive earlier (QEMU's multifd, before 6df264ac5a7f).
     """
 
     on_its_way = Flag(per=(Channel, Page))

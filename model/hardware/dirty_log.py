@@ -29,7 +29,10 @@ class ProcessorLog(VirtualProcessors, SaverBitmap):
 
     @action
     def log_write(self, cpu: Cpu, page: Page) -> None:
-        """The fault handler's first step: the page is marked (mark_page_dirty_in_slot)."""
+        """The fault handler's first step: the page is marked (mark_page_dirty_in_slot).
+
+        So arch/x86/kvm/mmu/spte.c, make_spte. KVM's lockless path, fast_pf_fix_direct_spte, marks after it has unprotected; left out.
+        """
         require(self.powered(), self.fault[cpu, page] == "trapped")
         self.logged[page] = True
         self.fault[cpu, page] = "noted"

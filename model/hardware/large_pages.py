@@ -10,9 +10,9 @@ class LargeMapping(GuestMemory):
     """The pages that one large mapping can cover, mapped by one entry or each by its own, and what TLBs have kept of either.
 
     All pages of the model are of one such group: groups have nothing to do with each other. A TLB may hold the large entry long
-    after the table has small ones, and use it (Intel SDM volume 3A, 4.10.2.3), until it is flushed. Small entries are protected one
-    by one; the large one all at once. When small pages are collapsed into a large one, the missing ones are filled with zeros and
-    are there from then on (mm/khugepaged.c); nobody who waits for one to be missed is told.
+    after the table has small ones, and use it (Intel SDM volume 3A, "Details of TLB Use"), until it is flushed. Small entries are
+    protected one by one; the large one all at once. When small pages are collapsed into a large one, the missing ones are filled
+    with zeros and are there from then on (mm/khugepaged.c); nobody who waits for one to be missed is told.
     """
 
     large = Flag(initial=arbitrary)

@@ -9,8 +9,9 @@ from .writers import VirtualProcessors
 class PendingFlush(VirtualProcessors):
     """A table that several parties change, and flushes that are put off.
 
-    Who unmaps or protects many pages flushes once for all of them, later, and leaves a note that a flush is pending
-    (mm_tlb_flush_pending; Linux 3ea277194dae, for reclaim, and 6ce64428d620, for userfaultfd's write protection). Whoever finds an
+    Who unmaps or protects many pages flushes once for all of them, later, and leaves a note that a flush is pending (Linux:
+    flush_tlb_batched_pending looks at the one of reclaim, since 3ea277194daa; mm_tlb_flush_pending at the one of who protects, among
+    them userfaultfd's write protection, since 6ce64428d620). Whoever finds an
     entry as he would have made it himself has nothing to change and so nothing to flush; but what a CPU has cached may be from
     before, unless he looks at the note.
     """

@@ -9,8 +9,8 @@ class Processors(Part):
     """CPUs that store to pages, each through a TLB of its own.
 
     Modelled after x86-64: a store needs a writable translation. The TLB may hold one from an earlier time; only a flush or an
-    eviction removes it, and nothing ever updates it (Intel SDM volume 3A, 4.10.2 to 4.10.4). Read-only entries are left out: a
-    store through one walks the page table anew, exactly as with none. Reads are left out: they change nothing.
+    eviction removes it, and nothing ever updates it (Intel SDM volume 3A, "Caching Translation Information"). Read-only entries are
+    left out: a store through one walks the page table anew, exactly as with none. Reads are left out: they change nothing.
 
     A fault is handled in steps that other CPUs can see. Returning from the handler is no step of its own: what follows is an
     ordinary store that walks again. One CPU may be inside the handler for several pages at once (an interrupt in the handler

@@ -9,8 +9,8 @@ class SafeFrames(Part):
     """The loop that moves loaded pages to their places, its page tables, its list and the loaded pages themselves lie in frames.
 
     A frame is safe if the image does not use it: then nothing is moved there. kernel/power/snapshot.c hands such frames out
-    (``get_safe_page``) and keeps the others back until the image is loaded (``swsusp_free``); arch/x86/power/hibernate.c builds
-    temporary page tables in them and moves its own code there (``set_up_temporary_mappings``, ``relocate_restore_code``). Before
+    (``get_safe_page``) and keeps the others back until all are given back (``swsusp_free``); arch/x86/power/hibernate_64.c builds
+    temporary page tables in them (``set_up_temporary_mappings``), and the loop's code moves there (``relocate_restore_code``). Before
     3dd083255ddc ("Set up safe page tables during resume") the boot kernel's tables were used wherever they lay.
 
     A page stands for its frame here: the pages of an image go back to the frames that they had. Which part of the engine lies in a

@@ -12,9 +12,9 @@ class Word(Index):
 class WordByWord(Part):
     """A page is read one word after the other, in any order, while others store to its words.
 
-    An aligned word is the most that x86-64 promises to read or write at once (Intel SDM volume 3A, 8.1.1). A copy, a comparison and
-    a device's read of a page are loops over words; a disk that is given a page which still changes gets a mixture (1d1d1a767206,
-    "mm: only enforce stable page writes if the backing device requires it").
+    An aligned quadword, or two with AVX, is the most that Intel's x86-64 promises to read or write at once (SDM volume 3A,
+    "Guaranteed Atomic Operations"). A copy, a comparison and a device's read of a page are loops over words; a disk that is given a
+    page which still changes gets a mixture (1d1d1a767206, "mm: only enforce stable page writes if the backing device requires it").
     """
 
     words = Contents(per=(Page, Word))

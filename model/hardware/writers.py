@@ -24,8 +24,9 @@ class VirtualProcessors(GuestMemory):
 
     The table is the second stage of translation of a virtual machine (EPT, NPT; Documentation/virt/kvm/x86/mmu.rst) or the page
     table of a traced process. A cached writable entry outlives its change in the table until the CPU is told to forget it (Intel
-    SDM volume 3C, 29.4). In a fault the CPU has left the guest: it stores nothing until the handler is done, and does not stop
-    in between (KVM_RUN returns when the fault is handled). Reads are left out: they change nothing.
+    SDM volume 3C, "Caching Translation Information"). In a fault the CPU has left the guest: it stores nothing until the handler is
+    done, and does not stop in between (a request to stop takes effect when KVM has handled the fault). Reads are left out: they
+    change nothing.
     """
 
     running = Flag(per=Cpu, initial=True)
