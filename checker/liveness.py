@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
@@ -77,6 +77,7 @@ class Liveness:
                     dead_rest[phase, word] |= np.uint64(((1 << width) - 1) << shift)
 
 
+@lru_cache(maxsize=4)  # exploring a machine, counting its actions and proving it ask for the same
 def analyse(machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str] | None, *, faint: bool = True) -> Liveness:
     """The live variables of every node, for a run with these assumptions dropped; with None, for a run that drops whichever it likes.
 
@@ -125,6 +126,7 @@ class _Analysis:
         self.facts_of_phase: dict[int, Facts] = {}
         self.known: dict[str, int] = {}
         self.edges: dict[tuple[object, ...], _Edge] = {}
+        self.looked: dict[tuple[int, ...], frozenset[str]] = {}
 
     # -- three-valued reading
 
@@ -490,10 +492,19 @@ class _Analysis:
         terms = [c.term for c in action.guard] + [t for u in action.updates for t in (*u.indices, u.value)]
         return {str(part.payload) for term in terms for part in walk(term) if part.op == "read"}
 
+    @cached_property
+    def _predicates(self) -> list[tuple[Boolean, tuple[int, ...]]]:
+        """What is looked at in every state, with the page's own Flags and Choices that each mentions."""
+        predicates = [item.predicate for item in self.machine.properties] + [self.machine.terminal]
+        names = [{str(part.payload) for part in walk(predicate) if part.op == "read"} for predicate in predicates]
+        return [(p, tuple(sorted(self.places[n] for n in read if n in self.places))) for p, read in zip(predicates, names, strict=True)]
+
     def _looked_at(self, node: Node) -> frozenset[str]:
-        self._know(node)
-        predicates: list[Boolean] = [item.predicate for item in self.machine.properties] + [self.machine.terminal]
-        found = NOTHING
-        for predicate in predicates:
-            found |= self.value(predicate, {})[1]
-        return found | self.always_live
+        found = self.always_live
+        for number, (predicate, mentioned) in enumerate(self._predicates):
+            key = (number, node[0], *(node[place] for place in mentioned))
+            if key not in self.looked:
+                self._know(node)
+                self.looked[key] = self.value(predicate, {})[1]
+            found |= self.looked[key]
+        return found

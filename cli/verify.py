@@ -19,7 +19,7 @@ from .progress import verify_progress
 from .prove import proof_fields, proof_line, sorts_in_words
 
 PROOF_SECONDS = 120.0
-BOUNDED_SECONDS = 3.0  # for z3's second opinion
+BOUNDED_SECONDS = 1.0  # for z3's second opinion
 
 
 @click.command()
