@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -77,7 +77,6 @@ class Liveness:
                     dead_rest[phase, word] |= np.uint64(((1 << width) - 1) << shift)
 
 
-@lru_cache(maxsize=4)  # exploring a machine, counting its actions and proving it ask for the same
 def analyse(machine: Machine, block_sort: type[Index] | None, dropped: frozenset[str] | None, *, faint: bool = True) -> Liveness:
     """The live variables of every node, for a run with these assumptions dropped; with None, for a run that drops whichever it likes.
 
