@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import mmap
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -207,8 +209,9 @@ class _Search:
         begun = time.perf_counter()
         rows = np.zeros((1, self.packing.word_count), dtype=np.uint64)
         level = _Segment(rows, np.ones(1, dtype=np.int64))
-        self.expand(level, 0, 0, np.zeros_like(self.fired), np.full(1, -1, dtype=np.int64))
-        self.look(rows[:0], np.zeros(len(self.properties), dtype=np.int64), np.zeros(len(self.properties), dtype=np.bool_))
+        with _compiled_once(self.code):
+            self.expand(level, 0, 0, np.zeros_like(self.fired), np.full(1, -1, dtype=np.int64))
+            self.look(rows[:0], np.zeros(len(self.properties), dtype=np.int64), np.zeros(len(self.properties), dtype=np.bool_))
         self.reduction.canonicalise(rows, 0)
         self.reduction.weigh(rows, np.zeros(0, dtype=np.int64))
         store.insert(rows, 0, self.table, rows, 0)
@@ -401,6 +404,16 @@ def load_code(machine: Machine) -> ModuleType:
     sys.modules[name] = module
     specification.loader.exec_module(module)
     return module
+
+
+@contextmanager
+def _compiled_once(code: ModuleType) -> Iterator[None]:
+    """While one process compiles a machine, others that want the same wait, and then find it done."""
+    assert code.__file__ is not None
+    with open(code.__file__) as file:
+        with suppress(OSError):  # where files cannot be locked, each compiles for itself
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _interpreted(text: str) -> ModuleType:

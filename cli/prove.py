@@ -56,7 +56,7 @@ def prove(
     name, machine = load_design(design or "proposal-2010")
     dropped = dropped_assumptions(machine, drop)
     budget = memory * 2**20 if memory is not None else default_memory()
-    with _teller(as_json) as tell:
+    with teller(as_json) as tell:
         proof = search(name, machine, dropped=dropped, timeout=timeout or DEFAULT_TIMEOUT, memory=budget, tell=tell)
     if proof.certificate is not None and output is not None:
         try:
@@ -71,15 +71,15 @@ def prove(
     return proof.exit_status
 
 
-class _teller:
+class teller:
     """A line on a terminal that says what is being done; nothing in a pipe."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, line: str = "proving") -> None:
         self._status: Any = None
         if not quiet and sys.stderr.isatty():
             from rich.console import Console
 
-            self._status = Console(stderr=True).status("proving")
+            self._status = Console(stderr=True).status(line)
 
     def __enter__(self) -> Any:
         if self._status is None:

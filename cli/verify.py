@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import click
 
 from ..checker.verdict import Result
 from ..model.machine import Machine, Sizes
+from .beside import beside
 from .errors import CommandError, ExpectationError
 from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design, size_options, sizes_for
 from .output import Progress, print_counterexample, print_json, progress_bar, result_fields, summary
 from .progress import verify_progress
-from .prove import proof_fields, proof_line, sorts_in_words
+from .prove import proof_fields, proof_line, sorts_in_words, teller
 
 PROOF_SECONDS = 120.0
 BOUNDED_SECONDS = 1.0  # for z3's second opinion
@@ -48,39 +50,28 @@ def verify(
     if power_loss and not failing:
         raise CommandError(f"{name} has no disk that could lose its power; build it on model.hardware.Disk, as proposal-2010-full is")
     budget = memory * 2**20 if memory is not None else default_memory()
-    with progress_bar(f"exploring {name}", as_json) as progress:
-        if dropped:
-            result = _without(machine, sizes, dropped, timeout, budget, progress)
-        else:
-            from ..checker.explorer import explore
-
-            result = explore(machine, sizes, timeout=timeout, memory=budget, progress=progress)
-    fields = result_fields(name, result)
-    fields["power_loss"] = {one: result.fired.get(one, 0) for one in failing} if failing else None
-    fields |= {"bounded": None, "assumptions": [], "proof": None, "runs": []}
-    if not as_json:
-        print(f"{name}: {machine.title}")
-        print(f"  {summary(result)}")
-        if result.reductions:
-            print(
-                f"    {', '.join(result.reductions)}; {result.seconds:.1f} s"
-                + (f", {result.compile_seconds:.1f} of them compiling" if result.compile_seconds > 1 else "")
-            )
-        if failing and result.verdict == "holds":
-            print(f"    the power may fail at every step: {', '.join(failing)} seen {sum(result.fired[one] for one in failing):,} times")
-        if result.run is not None:
-            print_counterexample(result, output, name)
     wrong: list[str] = []
-    if not dropped and result.verdict == "holds":
-        fields["bounded"] = _bounded(machine, sizes, result.depth, as_json)
-        fields["proof"] = _proof(name, machine, timeout, budget, as_json)
-        fields["assumptions"] = _assumptions(machine, sizes, timeout, budget, as_json)
-        fields["runs"], wrong = _runs(name, machine, as_json)
-        if not as_json:
-            _answer(fields, machine)
     never = 0
-    if not dropped and result.verdict == "holds":
-        fields["progress"], never = verify_progress(machine, sizes, timeout, budget, as_json)
+    if dropped:
+        with progress_bar(f"exploring {name}", as_json) as progress:
+            result = _without(machine, sizes, dropped, timeout, budget, progress)
+        fields = _explored(name, machine, result, failing, output, as_json)
+    else:
+        from ..checker.explorer import explore
+
+        # The search for a proof does not need the exploration. If that shows that there is nothing to prove, it ends with this block.
+        with beside(prove_meanwhile, design, timeout or PROOF_SECONDS, budget) as proof:
+            with progress_bar(f"exploring {name}", as_json) as progress:
+                result = explore(machine, sizes, timeout=timeout, memory=budget, progress=progress)
+            fields = _explored(name, machine, result, failing, output, as_json)
+            if result.verdict == "holds":
+                fields["bounded"] = _bounded(machine, sizes, result.depth, as_json)
+                fields["assumptions"] = _assumptions(machine, sizes, timeout, budget, as_json)
+                fields["runs"], wrong = _runs(name, machine, as_json)
+                fields["progress"], never = verify_progress(machine, sizes, timeout, budget, as_json)
+                fields["proof"] = _proof(proof, machine, as_json)
+                if not as_json:
+                    _answer(fields, machine)
     fields["seconds"] = round(time.perf_counter() - begun, 3)
     if as_json:
         print_json(fields)
@@ -90,6 +81,28 @@ def verify(
     if wrong:
         raise ExpectationError("; ".join(wrong))
     return result.exit_status or never
+
+
+def _explored(name: str, machine: Machine, result: Result, failing: list[str], output: str | None, as_json: bool) -> dict[str, Any]:
+    """What the exploration found; the fields of ``--json`` for everything else are still empty."""
+    fields = result_fields(name, result)
+    fields["power_loss"] = {one: result.fired.get(one, 0) for one in failing} if failing else None
+    fields |= {"bounded": None, "assumptions": [], "proof": None, "runs": []}
+    if as_json:
+        return fields
+    print(f"{name}: {machine.title}")
+    print(f"  {summary(result)}")
+    if result.reductions:
+        print(
+            f"    {', '.join(result.reductions)}; {result.seconds:.1f} s"
+            + (f", {result.compile_seconds:.1f} of them compiling" if result.compile_seconds > 1 else "")
+        )
+    if failing and result.verdict == "holds":
+        print(f"    the power may fail at every step: {', '.join(failing)} seen {sum(result.fired[one] for one in failing):,} times")
+    if result.run is not None:
+        print_counterexample(result, output, name)
+    sys.stdout.flush()
+    return fields
 
 
 def power_failures(machine: Machine) -> list[str]:
@@ -125,25 +138,32 @@ def _bounded(machine: Machine, sizes: Sizes, depth: int, as_json: bool) -> dict[
     return {"verdict": result.verdict, "depth": result.depth, "seconds": round(result.seconds, 3)}
 
 
-def _proof(name: str, machine: Machine, timeout: float | None, memory: int, as_json: bool) -> dict[str, Any]:
-    """The same for every size, if a proof is found; and whether dropping an assumption can only add behaviours."""
+def prove_meanwhile(design: str, timeout: float, memory: int) -> tuple[dict[str, Any], str]:
+    """The search for a proof for every size, and whether dropping an assumption can only add behaviours: fields, and a line for people."""
     from ..proofs.dropping import actions_that_lose
     from ..proofs.prove import prove
 
-    proof = prove(name, machine, timeout=timeout or PROOF_SECONDS, memory=memory)
+    name, machine = load_design(design)
+    proof = prove(name, machine, timeout=timeout, memory=memory)
     if proof.verdict == "violated":
         assert proof.exploration is not None
         raise ExpectationError(f"the search for a proof finds {proof.exploration.broken} violated at {proof.exploration.sizes}")
-    if not as_json:
-        unproved = f"not proved for every size: {proof.reason} (thawcheck prove says more)"
-        answer = proof_line(proof) if proof.certificate is not None else unproved
-        print(f"  {answer} ({proof.seconds:.1f} s)", flush=True)
     lost = actions_that_lose(machine)
     if lost:
         raise ExpectationError(f"z3 does not show that dropping an assumption only adds behaviours to {', '.join(lost)}")
-    if machine.assumptions and not as_json:
-        print(f"  dropping an assumption can only add behaviours: shown by z3 for each of the {len(machine.actions)} actions")
-    return proof_fields(name, proof) | {"dropping_only_adds": True}
+    unproved = f"not proved for every size: {proof.reason} (thawcheck prove says more)"
+    line = proof_line(proof) if proof.certificate is not None else unproved
+    return proof_fields(name, proof) | {"dropping_only_adds": True}, f"{line} ({proof.seconds - proof.phases.compile:.1f} s)"
+
+
+def _proof(wait: Callable[[], tuple[dict[str, Any], str]], machine: Machine, as_json: bool) -> dict[str, Any]:
+    with teller(as_json, "waiting for the proof for every size"):
+        fields, line = wait()
+    if not as_json:
+        print(f"  {line}")
+        if machine.assumptions:
+            print(f"  dropping an assumption can only add behaviours: shown by z3 for each of the {len(machine.actions)} actions")
+    return fields
 
 
 def _assumptions(machine: Machine, sizes: Sizes, timeout: float | None, memory: int, as_json: bool) -> list[dict[str, Any]]:
