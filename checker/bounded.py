@@ -22,7 +22,7 @@ from .evaluate import evaluate
 from .layout import Arguments, Layout, check_sizes
 from .reference import properties_to_check
 from .rerun import Disagreement, rerun
-from .to_z3 import Bound, Expression, cell_after, choice, conjunction, disjunction, equality, guard, translate
+from .to_z3 import Bound, Expression, ask, cell_after, choice, conjunction, disjunction, equality, guard, translate
 from .verdict import Result, Run, Verdict
 
 
@@ -234,7 +234,7 @@ class _Search:
             if left <= 0:
                 return z3.unknown
             self._solver.set("timeout", max(1, int(left * 1000)))
-        found = self._solver.check(wanted)
+        found = ask(self._solver, wanted)
         if found == z3.sat:
             self._model = self._solver.model()
         return found

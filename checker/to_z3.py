@@ -22,6 +22,14 @@ Expression = Any  # a z3 expression, or a Python bool or int
 Bound = Mapping[str, Any]  # parameters and bound indices by name; an Each parameter is a function of its indices
 
 
+def ask(solver: Any, *assumed: Expression) -> Any:
+    """What z3 answers. It takes an interrupt for itself and then answers that it does not know: here it is an interrupt again."""
+    answer = solver.check(*assumed)
+    if answer == z3.unknown and "interrupted from keyboard" in solver.reason_unknown():
+        raise KeyboardInterrupt
+    return answer
+
+
 class Encoding(Protocol):
     """What the leaves of a term are in z3."""
 
@@ -159,6 +167,7 @@ __all__ = [
     "Bound",
     "Encoding",
     "Expression",
+    "ask",
     "cell_after",
     "choice",
     "conjunction",

@@ -225,7 +225,7 @@ def _runs(name: str, machine: Machine, as_json: bool) -> tuple[list[dict[str, An
         if not as_json:
             if len(rows) == 1:
                 print("  recorded real runs, replayed:")
-            because = f"; {run.diagnosis}" if run.diagnosis is not None and run.diagnosis.explaining else ""
+            because = f"; {run.diagnosis}" if run.diagnosis is not None else ""
             print(f"    {path.name:42} {row['outcome']}: {row['reason']}{because}", flush=True)
     return rows, wrong
 

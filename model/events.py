@@ -33,12 +33,16 @@ class Witnesses:
     """The truth about a page, which a property is judged by whether or not the design explains the run.
 
     The variable has the value of the field (or, without a field, is true), in the states in which ``when`` holds: pairs of a
-    variable without indices and one of its literals; without ``when`` it has that value from then on.
+    variable without indices and one of its literals; without ``when`` it has that value from then on. ``given`` is the kind of
+    event that shows that the run got there: without one in the trace, nothing is witnessed. ``absent`` is what the variable is of a
+    page that no such event names, where the recorder sees every event of the kind.
     """
 
     variable: str
     field: str = ""
     when: tuple[tuple[str, str], ...] = ()
+    given: str = ""
+    absent: bool | None = None
 
 
 @dataclass(frozen=True)

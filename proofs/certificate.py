@@ -19,6 +19,7 @@ from typing import Any
 
 import z3
 
+from ..checker.to_z3 import ask
 from ..model.machine import Machine
 from ..model.terms import text
 from .cardinalities import with_cardinalities
@@ -173,7 +174,7 @@ class _Core:
             self._solver.add(self.obligation.sides)
             self._solver.add(z3.Not(goal))
         self._solver.set("timeout", int(max(1.0, self._left() * 1000)))
-        answer = self._solver.check(self._literals)
+        answer = ask(self._solver, self._literals)
         core = [self._marks[mark.decl().name()] for mark in self._solver.unsat_core()] if answer == z3.unsat else []
         self._solver.pop()
         if answer == z3.unknown:
@@ -280,7 +281,7 @@ def discharged_by_z3(content: str, seconds: float) -> bool:
     solver = z3.SimpleSolver(ctx=z3.Context())
     solver.set("timeout", int(max(1.0, seconds * 1000)))
     solver.from_string(content)
-    return bool(solver.check() == z3.unsat)
+    return bool(ask(solver) == z3.unsat)
 
 
 def discharged_by_cvc5(content: str, seconds: float) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import z3
 
-from ..checker.to_z3 import Expression, guard
+from ..checker.to_z3 import Expression, ask, guard
 from ..model.machine import Machine
 from ..model.terms import Index
 from .obligations import Encoded, Obligation, Theory
@@ -44,6 +44,6 @@ def actions_that_lose(machine: Machine, seconds: float = 60.0) -> list[str]:
         for assumption in machine.assumptions:
             solver.add(z3.Implies(fewer.held(assumption.name), more.held(assumption.name)))
         solver.add(theory.formula(guard(action, more, bound)), z3.Not(theory.formula(guard(action, fewer, bound))))
-        if solver.check() != z3.unsat:
+        if ask(solver) != z3.unsat:
             lost.append(action.name)
     return lost

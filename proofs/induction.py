@@ -17,7 +17,7 @@ from typing import Any
 import z3
 
 from ..checker.layout import range_properties
-from ..checker.to_z3 import translate
+from ..checker.to_z3 import ask, translate
 from ..model.machine import Action, Machine, Property
 from ..model.terms import Boolean, Symbol, Term, conjunction, walk
 from .cardinalities import Cardinality
@@ -175,7 +175,7 @@ class Search:
         work.solver.push()
         work.solver.add(z3.Or(denied))
         work.solver.set("timeout", int(max(1.0, self.left() * 1000)))
-        answer = work.solver.check(list(work.marks.values()))
+        answer = ask(work.solver, list(work.marks.values()))
         model = work.solver.model() if answer == z3.sat else None
         work.solver.pop()
         self.z3_seconds += time.perf_counter() - begun

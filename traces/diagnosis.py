@@ -24,6 +24,10 @@ class Diagnosis:
     """The number of replays that this took."""
 
     def __str__(self) -> str:
+        if not self.explaining and self.furthest:
+            line = max(self.furthest.values())
+            names = " or ".join(sorted(name for name, reached in self.furthest.items() if reached == line))
+            return f"no one or two broken assumptions explain this run; with {names} broken it is explained furthest, up to line {line}"
         if not self.explaining:
             return "no assumption of the design, nor any two of them, explains this run by being broken"
         sets = " or ".join(" and ".join(sorted(dropped)) for dropped in self.explaining)

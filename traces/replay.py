@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -93,6 +94,15 @@ def replay(
         return _Replay(trace, machine, mapping, dropped).run()
 
 
+def _told(contradictions: tuple[Contradiction, ...]) -> str:
+    """The first contradiction, and of how many pages this and other properties are false."""
+    first = contradictions[0]
+    pages = Counter(found.property for found in contradictions)
+    more = f", and of {pages[first.property] - 1} more" if pages[first.property] > 1 else ""
+    others = [f"{name} is false of {count} page{'s' if count > 1 else ''}" for name, count in pages.items() if name != first.property]
+    return "; ".join([f"{first}{more}", *others])
+
+
 class _Replay:
     def __init__(self, trace: Trace, machine: Machine, mapping: EventMapping, dropped: frozenset[str]) -> None:
         self.trace, self.machine, self.mapping, self.dropped = trace, machine, mapping, dropped
@@ -130,8 +140,7 @@ class _Replay:
         missing: tuple[str, ...] = ()
         outcome: Answer = "inconclusive"
         if contradictions:
-            more = f", and {len(contradictions) - 1} more" if len(contradictions) > 1 else ""
-            outcome, reason = "violated", f"{contradictions[0]}{more}{f'; {unexplained}' if unexplained else ''}"
+            outcome, reason = "violated", f"{_told(contradictions)}{f'; {unexplained}' if unexplained else ''}"
         elif failure is not None and unsure is not None and unsure[0] < failure.entry.end:
             reason = f"{unexplained}, but {unsure[1]}"
         elif failure is not None:

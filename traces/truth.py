@@ -12,6 +12,7 @@ from .format import Event, Header
 from .moves import separable
 
 Value = str | bool
+Situation = tuple[tuple[str, str], ...]  # variables without indices, each with one of its literals
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,15 @@ class Truths:
     """
 
     def __init__(self, machine: Machine, mapping: EventMapping, header: Header) -> None:
-        self.machine, self.mapping, self.pages = machine, mapping, header.pages
-        self.kinds = {kind: meaning.witnesses for kind, meaning in mapping.kinds.items() if meaning.witnesses}
-        self._seen: dict[str, dict[int, tuple[int, str, int, Value]]] = {
-            item.variable: {} for items in self.kinds.values() for item in items
-        }
-        self._when = {item.variable: item.when for items in self.kinds.values() for item in items}
+        self.machine, self.pages = machine, header.pages
+        self._witnesses = {kind: meaning.witnesses for kind, meaning in mapping.kinds.items() if meaning.witnesses}
+        items = [(kind, item) for kind, found in self._witnesses.items() for item in found]
+        self._shown = {item.given: False for _, item in items if item.given}  # whether the run was seen to get there
+        self.kinds = self._witnesses.keys() | self._shown.keys()
+        self._seen: dict[str, dict[int, tuple[int, str, int, Value]]] = {item.variable: {} for _, item in items}
+        self._given = {item.variable: item.given for _, item in items}
+        self._when: dict[str, Situation] = {item.variable: item.when for _, item in items}
+        self._absent = {i.variable: i.absent for kind, i in items if i.absent is not None and header.kinds.get(kind) == "always"}
         hidden = {variable.name for variable in machine.variables if variable.ghost and variable.kind == "content"}
         self.properties = [
             item
@@ -56,22 +60,26 @@ class Truths:
 
     def note(self, event: Event) -> None:
         """Take in what an event says, if it says something."""
-        for item in self.kinds.get(event.kind, ()):
+        if event.kind in self._shown:
+            self._shown[event.kind] = True
+        for item in self._witnesses.get(event.kind, ()):
             if event.page is not None:
                 said = (event.end, event.actor, event.seq, getattr(event, item.field) if item.field else True)
                 values = self._seen[item.variable]
                 values[event.page] = min(values.get(event.page, said), said)
 
     def contradictions(self) -> list[Contradiction]:
-        """Every page on which a property is false whatever else may be true."""
+        """Every page on which a property is false whatever else may be true, the properties in the order of the design."""
+        situations = list(dict.fromkeys(self._when.values()))
         found = []
-        for page in self._pages():
-            seen = self._seen_of(page)
-            pins = dict(pin for name in seen for pin in self._when[name])
-            for item, node in self._nodes:
-                if self._values(node, seen, pins) == {0}:
-                    shown = tuple((name, value) for name, value in seen.items() if name in reads(item.predicate))
-                    found.append(Contradiction(page, item.name, item.title, shown))
+        for item, node in self._nodes:
+            for page in self._pages():
+                for situation in situations:
+                    seen = self._seen_of(page, dict(situation))
+                    if self._values(node, seen, dict(situation)) == {0}:
+                        shown = tuple((name, value) for name, value in seen.items() if name in reads(item.predicate))
+                        found.append(Contradiction(page, item.name, item.title, shown))
+                        break
         return found
 
     def missing(self, globals_: dict[str, frozenset[str]]) -> list[tuple[int, Property, tuple[str, ...]]]:
@@ -84,7 +92,7 @@ class Truths:
         unseen = next((page for page in range(self.pages) if not any(page in values for values in self._seen.values())), None)
         found = []
         for page in sorted({*self._pages(), *(() if unseen is None else (unseen,))}):
-            seen = {name: v for name, v in self._seen_of(page).items() if all(pins.get(n) == literal for n, literal in self._when[name])}
+            seen = self._seen_of(page, pins)
             for item, node in self._nodes:
                 if self._values(node, seen, pins) != {1}:
                     wanted = reads(item.predicate) - set(seen)
@@ -95,8 +103,16 @@ class Truths:
     def _pages(self) -> list[int]:
         return sorted({page for values in self._seen.values() for page in values})
 
-    def _seen_of(self, page: int) -> dict[str, Value]:
-        return {name: values[page][-1] for name, values in self._seen.items() if page in values}
+    def _seen_of(self, page: int, pins: dict[str, str]) -> dict[str, Value]:
+        """What is known of a page where the global Choices are so."""
+        found: dict[str, Value] = {}
+        for name, values in self._seen.items():
+            if all(pins.get(choice) == literal for choice, literal in self._when[name]) and self._shown.get(self._given[name], True):
+                if page in values:
+                    found[name] = values[page][-1]
+                elif name in self._absent:
+                    found[name] = self._absent[name]
+        return found
 
     def _values(self, node: Node | int, seen: dict[str, Value], pins: dict[str, str]) -> frozenset[int]:
         """The values that a property can have, given what was seen and what the global Choices are."""

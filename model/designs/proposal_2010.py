@@ -113,6 +113,10 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         """From the saved driver state to the atomic copy: what changes must be noticed."""
         return (self.phase == "protecting") | (self.phase == "writing") | (self.phase == "stopping")
 
+    def copying(self) -> Boolean:
+        """From the atomic copy until the image is committed."""
+        return (self.phase == "copying") | (self.phase == "writing_copies")
+
     def loading(self) -> Boolean:
         """From the boot kernel's first step to the atomic restore."""
         return (self.phase == "loading") | (self.phase == "suspending")
@@ -121,8 +125,7 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         return (
             (self.phase == "running")
             | self.saving()
-            | (self.phase == "copying")
-            | (self.phase == "writing_copies")
+            | self.copying()
             | self.loading()
             | (self.phase == "restoring")
             | (self.phase == "aborting")
@@ -163,7 +166,7 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     @action
     def flag(self, cpu: Cpu, page: Page) -> None:
         """The fault handler's first step while saving: the page will need an atomic copy (S2)."""
-        require(self.executes(cpu), self.saving() | (self.phase == "writing_copies"), self.handler[cpu, page] == "trapped")
+        require(self.executes(cpu), self.saving() | self.copying(), self.handler[cpu, page] == "trapped")
         self.flagged[page] = True
         self.handler[cpu, page] = "noted"
 
@@ -206,7 +209,7 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     @action(fair="weak")
     def stop_cpu(self, cpu: Cpu) -> None:
         """A secondary CPU acknowledges the request to stop, wherever it is: inside the fault handler too (S4, L3)."""
-        require((self.phase == "stopping") | (self.phase == "suspending"), cpu != self.boot_cpu, self.running[cpu])
+        require((self.phase == "stopping") | self.copying() | (self.phase == "suspending"), cpu != self.boot_cpu, self.running[cpu])
         self.running[cpu] = False
 
     @action(fair="weak")
@@ -438,16 +441,21 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         return implies(earlier, self.on_disk[page]) & implies(self.later_copy_wins, ~earlier)
 
     def version(self, page: Page, earlier: Boolean) -> Content:
-        """The page's content in the image: the atomic copy if there is one, unless the earlier version is asked for."""
-        chosen: Content = ite(self.later_on_disk[page] & ~earlier, self.later[page], self.image[page])
+        """The version that the loader picks: the latest, unless the earlier one is asked for."""
+        chosen: Content = ite(earlier, self.image[page], self.latest(page))
         return chosen
+
+    def latest(self, page: Page) -> Content:
+        """The page's content in the image: the atomic copy if there is one."""
+        found: Content = ite(self.later_on_disk[page], self.later[page], self.image[page])
+        return found
 
     # ------------------------------------------------------------ giving up
 
     @action
     def abort(self) -> None:
         """The save is given up, whenever and for whatever reason: an I/O error, the user, an empty reserve (Q1)."""
-        require(self.saving() | (self.phase == "copying") | (self.phase == "writing_copies"))
+        require(self.saving() | self.copying())
         self.phase = "aborting"
         self.running[self.boot_cpu] = True
 
@@ -519,6 +527,13 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         )
 
     @always
+    def image_is_snapshot(self) -> Boolean:
+        """A committed image equals the memory at the time of the atomic copy."""
+        return implies(
+            self.phase == "off", every(Page, lambda page: implies(self.in_image[page], self.latest(page) == self.snapshot[page]))
+        )
+
+    @always
     def nothing_lost(self) -> Boolean:
         """An aborted save loses no store, and leaves every page writable, every CPU running and the reserve free."""
         return implies(
@@ -536,7 +551,7 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     @eventually
     def save_ends(self) -> LeadsTo:
         """A save that has begun ends: the image is committed, or everything is undone."""
-        begun = self.saving() | (self.phase == "copying") | (self.phase == "writing_copies") | (self.phase == "aborting")
+        begun = self.saving() | self.copying() | (self.phase == "aborting")
         return leads_to(begun, (self.phase == "off") | (self.phase == "aborted"))
 
     @sometimes

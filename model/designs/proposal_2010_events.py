@@ -12,6 +12,8 @@ def _does(*actions: str) -> Meaning:
 
 
 _FLUSH: Final = Does(("flush",), each="cpu")
+_COMMITTED: Final = (("phase", "off"),)
+_RESUMED: Final = (("phase", "resumed"),)
 
 EVENTS: Final = EventMapping(
     kinds={
@@ -23,7 +25,9 @@ EVENTS: Final = EventMapping(
         "fault": _does("trap"),
         "flag": _does("flag"),
         "unprotect": _does("unprotect"),
-        "write_page": Meaning((Does(("write_page",)),), (Observes("image", "content"),)),
+        "write_page": Meaning(
+            (Does(("write_page",)),), (Observes("image", "content"),), (Witnesses("image", "content", _COMMITTED, given="commit"),)
+        ),
         "begin_stopping": _does("begin_stopping"),
         "stop_cpu": _does("stop_cpu"),
         "begin_copying": _does("begin_copying"),
@@ -32,7 +36,14 @@ EVENTS: Final = EventMapping(
         ),
         "copy_page": Meaning((Does(("copy_page",)),), (Observes("later", "content"),)),
         "begin_writing_copies": _does("begin_writing_copies"),
-        "write_copy": Meaning((Does(("write_copy",)),), (Observes("later", "content"),)),
+        "write_copy": Meaning(
+            (Does(("write_copy",)),),
+            (Observes("later", "content"),),
+            (
+                Witnesses("later", "content", _COMMITTED, given="commit"),
+                Witnesses("later_on_disk", when=_COMMITTED, given="commit", absent=False),
+            ),
+        ),
         "commit": _does("commit"),
         "allocate": _does("allocate", "allocate_while_loading", "allocate_unnoticed", "map_unnoticed"),
         "free": _does("free"),
@@ -54,7 +65,7 @@ EVENTS: Final = EventMapping(
         "begin_restoring": _does("begin_restoring"),
         "restore_page": Meaning((Does(("restore_page",)),), (Observes("memory", "content"),)),
         "truth_after_restore": Meaning(
-            observes=(Observes("memory", "content"),), witnesses=(Witnesses("memory", "content", when=(("phase", "resumed"),)),)
+            observes=(Observes("memory", "content"),), witnesses=(Witnesses("memory", "content", _RESUMED),)
         ),
         "resume": _does("resume"),
     },

@@ -373,7 +373,7 @@ class Proposal2010Full(Proposal2010, Disk, External, TornReads):
     @eventually
     def save_ends(self) -> LeadsTo:
         """A save that has begun ends: the image is committed, everything is undone, or the power has failed."""
-        begun = self.saving() | (self.phase == "copying") | (self.phase == "writing_copies") | (self.phase == "aborting")
+        begun = self.saving() | self.copying() | (self.phase == "aborting")
         begun = begun | (self.phase == "flushed") | (self.phase == "marked")
         return leads_to(begun, (self.phase == "off") | (self.phase == "lost") | (self.phase == "aborted"))
 

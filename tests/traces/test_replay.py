@@ -117,6 +117,12 @@ def test_the_diagnosis_of_a_broken_run_is_what_was_broken(name: str, assumption:
     assert with_it.outcome == ("violated" if EXPECTED[name]["outcome"] == "violated" else "holds")
 
 
+def test_the_diagnosis_of_a_run_that_is_never_explained_says_what_helps_most() -> None:
+    found = diagnose(RECORDED / "copy-before-stop-wrong-image.jsonl", PROPOSAL, EVENTS)
+    assert found is not None and not found.explaining and set(found.furthest) == {"stop_before_copy"}
+    assert str(found).startswith("no one or two broken assumptions explain this run; with stop_before_copy broken it is explained furthest")
+
+
 def test_what_is_explained_needs_no_diagnosis() -> None:
     assert diagnose(RECORDED / GOOD[0], PROPOSAL, EVENTS) is None
 
@@ -331,6 +337,31 @@ def test_wrong_truth_counts_without_an_explanation(tmp_path: Path) -> None:
     found = replayed(tmp_path / "run.jsonl", header, numbered(truth))
     assert found.outcome == "violated" and [item.page for item in found.contradictions] == [truth[-1].page]
     assert "0" * 16 in found.reason and "restored" in found.reason
+
+
+def test_a_wrong_image_is_violated_though_memory_is_right(tmp_path: Path) -> None:
+    header, events = recorded(GOOD[0])
+    changed = {event.page for event in events if event.kind in ("write_copy", "stage", "load_directly", "keep")}
+    place, event = next((n, e) for n, e in enumerate(events) if e.kind == "write_page" and e.page not in changed)
+    wrong = [*events[:place], structs.replace(event, content="0" * 16), *events[place + 1 :]]
+    found = replayed(tmp_path / "run.jsonl", header, wrong)
+    assert found.outcome == "violated"
+    assert [(item.page, item.property) for item in found.contradictions] == [(event.page, "image_is_snapshot")]
+    # What shows that the image was committed, or that no copy was written later, must have been seen.
+    uncommitted = [event for event in wrong if event.kind != "commit"]
+    assert replayed(tmp_path / "run.jsonl", header, numbered(uncommitted)).outcome == "not-a-behaviour"
+    sometimes = structs.replace(header, kinds={**header.kinds, "write_copy": "sometimes"})
+    assert replayed(tmp_path / "run.jsonl", sometimes, wrong).outcome == "not-a-behaviour"
+
+
+def test_a_page_that_is_in_the_image_twice_is_judged_by_the_copy(tmp_path: Path) -> None:
+    header, events = recorded(GOOD[0])
+    place, event = next((n, e) for n, e in enumerate(events) if e.kind == "write_copy")
+    wrong = [*events[:place], structs.replace(event, content="0" * 16), *events[place + 1 :]]
+    found = replayed(tmp_path / "run.jsonl", header, wrong)
+    assert [(item.page, item.property) for item in found.contradictions] == [(event.page, "image_is_snapshot")]
+    earlier = [structs.replace(e, content="0" * 16) if e.kind == "write_page" and e.page == event.page else e for e in events]
+    assert not replayed(tmp_path / "run.jsonl", header, earlier).contradictions
 
 
 def test_a_trace_without_events_proves_nothing(tmp_path: Path) -> None:

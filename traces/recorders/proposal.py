@@ -107,13 +107,13 @@ class Proposal:
         enough = max(DROP_EVERY + 1, min(100, machine.pages // 8))
         self.wait_until(lambda: machine.handler.faults >= enough, f"{enough} faults were wanted")
 
-        copies: dict[int, bytes] = {}
+        machine.mark("begin_stopping")
         if self.broken == "copy-before-stop":
             copies = self.copy()
             time.sleep(GAP)
-        machine.mark("begin_stopping")
-        machine.stop_cpus()
-        if self.broken != "copy-before-stop":
+            machine.stop_cpus()
+        else:
+            machine.stop_cpus()
             copies = self.copy()
         self.take_truth()
 
