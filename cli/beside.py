@@ -5,10 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -53,11 +52,11 @@ def beside(function: Callable[..., T], *arguments: Any) -> Iterator[Callable[[],
 def _work(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the one who waits; it ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.stdout = sys.stderr = open(os.devnull, "w")
-    try:
-        connection.send((True, function(*arguments)))
-    except Exception as fault:
-        connection.send((False, fault))
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        try:
+            connection.send((True, function(*arguments)))
+        except Exception as fault:
+            connection.send((False, fault))
 
 
 def _end_with_parent() -> None:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import click
 
 from .. import __version__
 from ..model.errors import DesignError
-from .designs import designs
-from .diff import diff
 from .errors import CommandError, ExpectationError
-from .explore import explore
-from .prove import prove
-from .record import record
-from .replay import replay
-from .show import show
-from .verify import verify
+
+COMMANDS = ("verify", "explore", "prove", "diff", "record", "replay", "show", "designs")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """Each command is the function of its name in the module of its name, which is imported when the command is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f".{name}", __package__), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="thawcheck")
 def commands() -> None:
     """Does what thaws equal what froze? Checks designs that save and load the memory of a running machine.
@@ -30,10 +38,6 @@ def commands() -> None:
     20 a trace is not a behaviour of the design; 21 inconclusive or unknown; 2 wrong usage or unreadable input;
     130 interrupted; 1 a built-in expectation failed.
     """
-
-
-for command in (verify, explore, prove, diff, record, replay, show, designs):
-    commands.add_command(command)
 
 
 def main() -> None:

@@ -9,11 +9,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..checker.counterexample import Counterexample, tell, to_itf
-from ..checker.verdict import Result
 from ..model.machine import Property
+
+if TYPE_CHECKING:
+    from ..checker.counterexample import Counterexample
+    from ..checker.verdict import Result
 
 Progress = Callable[[int, int, int], None]
 
@@ -25,6 +27,8 @@ def print_json(data: dict[str, Any]) -> None:
 
 def result_fields(name: str, result: Result) -> dict[str, Any]:
     """What ``--json`` says of an exploration, for verify and explore alike."""
+    from ..checker.counterexample import to_itf
+
     seconds = max(result.seconds - result.compile_seconds, 1e-9)
     return {
         "design": name,
@@ -68,6 +72,8 @@ def unchecked(item: Property) -> dict[str, Any]:
 
 def example_of(result: Result) -> Counterexample:
     """The counterexample of a result that has a run."""
+    from ..checker.counterexample import Counterexample
+
     assert result.run is not None
     return Counterexample(result.machine, result.sizes, result.dropped, result.broken, result.run, result.loop)
 
@@ -92,6 +98,8 @@ def summary(result: Result) -> str:
 
 def print_counterexample(result: Result, save: str | None, name: str) -> None:
     """The steps, and where they are kept."""
+    from ..checker.counterexample import tell, to_itf
+
     example = example_of(result)
     for line in tell(example):
         print(line)

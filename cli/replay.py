@@ -26,7 +26,10 @@ PLAIN_VALUES = ("False", "idle", "pending", "unknown")  # left out of the state 
 
 @dataclass(frozen=True)
 class Replayed:
-    """One trace, replayed: what came out, and why if the design does not explain it."""
+    """One trace, replayed: what came out, and why if the design does not explain it.
+
+    ``seconds`` is what reading and replaying took; loading the design and looking for a diagnosis come on top.
+    """
 
     file: str
     outcome: Outcome
@@ -82,7 +85,6 @@ def replay_file(file: str, design: str | None, drop: tuple[str, ...], *, diagnos
     from ..traces.format import TraceError, open_trace
     from ..traces.replay import replay as replay_trace
 
-    begun = time.perf_counter()
     try:
         with open_trace(file) as trace:
             named = trace.header.design
@@ -93,6 +95,7 @@ def replay_file(file: str, design: str | None, drop: tuple[str, ...], *, diagnos
             raise CommandError(
                 f"{file}:1: it is a trace of {named!r}, and nobody has said what its events mean; built in are traces of proposal-2010"
             ) from None
+        begun = time.perf_counter()
         outcome = replay_trace(file, machine, mapping, dropped=dropped_assumptions(machine, drop))
         seconds = time.perf_counter() - begun
         diagnosis = diagnose(file, machine, mapping, outcome) if diagnosed and not drop and outcome.unexplained is not None else None

@@ -11,6 +11,7 @@ import ast
 import inspect
 import linecache
 from collections.abc import Iterator
+from functools import lru_cache
 from types import CodeType, FrameType, FunctionType
 
 from .errors import DesignError
@@ -49,7 +50,7 @@ def _words(source: str, node: ast.expr) -> str:
 def definition_line(code: CodeType) -> int:
     """The line of the ``def``, below the decorators."""
     found = _definition(code)
-    return found[0].lineno + found[2] if found is not None else code.co_firstlineno
+    return found[0].lineno if found is not None else code.co_firstlineno
 
 
 def check_source(cls: type) -> None:
@@ -57,26 +58,39 @@ def check_source(cls: type) -> None:
     for value in vars(cls).values():
         function = inspect.unwrap(value) if callable(value) else None
         if isinstance(function, FunctionType) and (found := _definition(function.__code__)) is not None:
-            _check_function(cls, found[0], found[1], function.__code__.co_filename, found[2])
+            _check_function(cls, found[0], found[1], function.__code__.co_filename)
 
 
-def _definition(code: CodeType) -> tuple[ast.FunctionDef, str, int] | None:
-    # The parsed definition, its text, and by how many lines it begins further down in its file.
+def _definition(code: CodeType) -> tuple[ast.FunctionDef, list[str]] | None:
+    # The parsed definition, and the lines of its file.
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename)
+    found = _definitions("".join(lines)).get(code.co_firstlineno)
+    return (found, lines) if found is not None and found.name == code.co_name else None
+
+
+@lru_cache(maxsize=64)
+def _definitions(source: str) -> dict[int, ast.FunctionDef]:
+    # The functions of a file by the line where each begins, with its decorators; a file is parsed once and not for each of them.
     try:
-        lines, start = inspect.getsourcelines(code)
-        # A method is indented: inside "if True:" it parses as it stands, and its columns stay what they are.
-        source = "if True:\n" + "".join(lines)
-        block = ast.parse(source).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return None
-    definition = block.body[0] if isinstance(block, ast.If) else None
-    return (definition, source, max(start, 1) - 2) if isinstance(definition, ast.FunctionDef) else None
+        todo: list[ast.AST] = [ast.parse(source)]
+    except SyntaxError:
+        return {}
+    found = {}
+    while todo:
+        for node in ast.iter_child_nodes(todo.pop()):
+            if isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+                todo.append(node)
+            if isinstance(node, ast.FunctionDef):
+                found[min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])] = node
+    return found
 
 
-def _check_function(cls: type, definition: ast.FunctionDef, source: str, file: str, offset: int) -> None:
+def _check_function(cls: type, definition: ast.FunctionDef, lines: list[str], file: str) -> None:
     def refuse(node: ast.AST, what: str, remedy: str) -> None:
-        raise DesignError(f"{definition.name}: {what}", remedy, where=(file, getattr(node, "lineno", 0) + offset))
+        raise DesignError(f"{definition.name}: {what}", remedy, where=(file, getattr(node, "lineno", 0)))
 
+    source = "".join(lines)
     nodes = [node for statement in definition.body for node in ast.walk(statement)]
     loaded = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     for node in nodes:
@@ -87,7 +101,7 @@ def _check_function(cls: type, definition: ast.FunctionDef, source: str, file: s
             for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
                 if isinstance(operator, (ast.Is, ast.IsNot)) and not _is_none(left) and not _is_none(right):
                     refuse(node, f"{_words(source, node)!r} compares with 'is'", "write == or !=")
-                between = _between(source, left, right)
+                between = _between(lines, left, right)
                 for side, bracket in ((left, ")"), (right, "(")):
                     if isinstance(side, ast.BinOp) and isinstance(side.op, (ast.BitAnd, ast.BitOr)) and bracket not in between:
                         mark = "&" if isinstance(side.op, ast.BitAnd) else "|"
@@ -108,13 +122,12 @@ def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _between(source: str, left: ast.expr, right: ast.expr) -> str:
-    lines = source.encode().splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
-    begin = starts[(left.end_lineno or left.lineno) - 1] + (left.end_col_offset or 0)
-    return source.encode()[begin : starts[right.lineno - 1] + right.col_offset].decode()
+def _between(lines: list[str], left: ast.expr, right: ast.expr) -> str:
+    first, last = left.end_lineno or left.lineno, right.lineno
+    between = [line.encode() for line in lines[first - 1 : last]]
+    between[-1] = between[-1][: right.col_offset]
+    between[0] = between[0][left.end_col_offset or 0 :]
+    return b"".join(between).decode()
 
 
 def _tested(node: ast.AST) -> Iterator[ast.expr]:

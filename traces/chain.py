@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .format import Event
-from .tables import Program, Tables
+from .tables import Program, Stepped, Tables
 
 
 class Entry(NamedTuple):
@@ -32,6 +32,8 @@ class Link(NamedTuple):
     place: int
     before: int
     after: int | None
+    passed: dict[int, Stepped]
+    """What it makes of a page that can be in the states of a set, by the set's number, so far as somebody asked."""
 
 
 class Chain:
@@ -66,7 +68,7 @@ class Chain:
         for place, unit in enumerate(program.units):
             broken = bool(self.links) and self.links[-1].after is None
             after = None if broken else self.tables.step_globally(self.last, unit)
-            self.links.append(Link(entry, program, place, self.last, after))
+            self.links.append(Link(entry, program, place, self.last, after, {}))
             if after is not None:
                 self.last = after
         self._note_unrecorded(entry.end)

@@ -159,11 +159,14 @@ class Orders:
     def pass_link(self, possible: Possible, link: Link) -> Possible | None:
         """What a page is like after a link of the chain."""
         number, names = possible
-        key = (number, link.before, link.program.kind, link.entry.event.cpu, link.place)
-        found = self.tables.remembered.get(key, _MISSING)
+        found = link.passed.get(number, _MISSING)
         if found is _MISSING:
-            found = self.tables.step(number, link.before, link.program, link.place, link.place + 1, Values(), NOTHING)
-            self.tables.remember(key, found)
+            key = (number, link.before, link.program.kind, link.entry.event.cpu, link.place)
+            found = self.tables.remembered.get(key, _MISSING)
+            if found is _MISSING:
+                found = self.tables.step(number, link.before, link.program, link.place, link.place + 1, Values(), NOTHING)
+                self.tables.remember(key, found)
+            link.passed[number] = found
         return None if found is None else (found[0], tuple([names[place] for place in found[1]]))
 
     def _show_all(self, position: int, until: int | None) -> None:
@@ -311,7 +314,7 @@ class Orders:
                 raise Beyond(f"line {entry.line}: more than {MOST_ORDERS} orders of events that overlap on page {number}")
             key = min(todo, key=_progress)
             possible = todo.pop(key)
-            if tangle.is_settled(key):
+            if tangle.settled in key[1]:
                 found[key[0], frozenset(step for step in key[1] if step[:2] != entry.name)] = possible
                 continue
             for after_key, after, tried in tangle.following(key, possible, number):
@@ -322,7 +325,7 @@ class Orders:
         if found:
             page.keep(found)
         else:
-            program = tangle.programs[entry.name]
+            program = tangle.own[0].program
             self._fail(stuck[1] if stuck is not None else Failure(entry, program, 0, number, (page.number, page.names), self.chain.last))
 
     def _fail(self, failure: Failure) -> None:
@@ -335,29 +338,42 @@ def _progress(key: Key) -> int:
     return key[0] + len(key[1])
 
 
+class _Own(NamedTuple):
+    """An event of a tangle: its steps, between which positions of the chain it lies, and the events that precede it."""
+
+    entry: Entry
+    program: Program
+    steps: tuple[tuple[str, int, int], ...]
+    first: int
+    last: int
+    preceding: tuple[int, ...]
+
+
 class _Tangle:
     """An event that is to be settled, and those on its page that overlap it."""
 
     def __init__(self, orders: Orders, entry: Entry, overlapping: list[Entry]) -> None:
         self.orders, self.entry, self.chain = orders, entry, orders.chain
-        self.own = [entry, *overlapping]
-        self.programs = {own.name: orders.tables.program(own.event.kind, own.event.cpu, True) for own in self.own}
-        self.limits = {own.name: orders.chain.limits(own) for own in self.own}
-        program = self.programs[entry.name]
+        entries = [entry, *overlapping]
+        self.own: list[_Own] = []
+        for one in entries:
+            program = orders.tables.program(one.event.kind, one.event.cpu, True)
+            steps = tuple((*one.name, place) for place in range(len(program.units)))
+            preceding = tuple(place for place, other in enumerate(entries) if precedes(other, one))
+            self.own.append(_Own(one, program, steps, *orders.chain.limits(one), preceding))
+        self.settled = self.own[0].steps[-1]
+        """Done once every step of the event to be settled is."""
+        program = self.own[0].program
         self.excluded = orders.share(entry, program, orders.chain.last) if program.shared else NOTHING
-
-    def is_settled(self, key: Key) -> bool:
-        """Whether every step of the event to be settled is done."""
-        return (*self.entry.name, len(self.programs[self.entry.name].units) - 1) in key[1]
 
     def following(self, key: Key, possible: Possible, number: int) -> Iterator[tuple[Key, Possible | None, Failure]]:
         """What may come next: the next link of the chain, or a step of one of the events; None where nothing explains it."""
         position, done = key
-        complete = {own.name for own in self.own if (*own.name, len(self.programs[own.name].units) - 1) in done}
+        complete = [own.steps[-1] in done for own in self.own]
         if position < self.chain.length:
             link = self.chain.links[position - self.chain.base]
             if link.entry.begin <= self.entry.end and all(
-                own.name in complete for own in self.own if self.limits[own.name][1] <= position
+                ready or position < own.last for own, ready in zip(self.own, complete, strict=True)
             ):
                 failure = Failure(link.entry, link.program, link.place, number, possible, link.before)
                 if link.after is None:
@@ -365,14 +381,11 @@ class _Tangle:
                 else:
                     yield (position + 1, done), self.orders.pass_link(possible, link), failure
         global_number = self.chain.at(position)
-        for own in self.own:
-            first, last = self.limits[own.name]
-            if own.name in complete or not first <= position <= last:
+        for own, ready in zip(self.own, complete, strict=True):
+            if ready or not own.first <= position <= own.last or not all(complete[place] for place in own.preceding):
                 continue
-            if any(precedes(other, own) and other.name not in complete for other in self.own):
-                continue
-            program = self.programs[own.name]
-            place = sum((*own.name, earlier) in done for earlier in range(len(program.units)))
-            excluded = self.excluded if own is self.entry else NOTHING
-            after = self.orders.do(possible, global_number, own.event, program, place, excluded)
-            yield (position, done | {(*own.name, place)}), after, Failure(own, program, place, number, possible, global_number)
+            place = sum(step in done for step in own.steps)
+            excluded = self.excluded if own.entry is self.entry else NOTHING
+            after = self.orders.do(possible, global_number, own.entry.event, own.program, place, excluded)
+            failure = Failure(own.entry, own.program, place, number, possible, global_number)
+            yield (position, done | {own.steps[place]}), after, failure

@@ -12,6 +12,7 @@ from .format import Event, Header
 from .moves import separable
 
 Value = str | bool
+Seen = dict[str, dict[int, tuple[int, str, int, Value]]]  # variable, page: what was said of it first, by end, actor and number
 Situation = tuple[tuple[str, str], ...]  # variables without indices, each with one of its literals
 
 
@@ -41,7 +42,7 @@ class Truths:
         items = [(kind, item) for kind, found in self._witnesses.items() for item in found]
         self._shown = {item.given: False for _, item in items if item.given}  # whether the run was seen to get there
         self.kinds = self._witnesses.keys() | self._shown.keys()
-        self._seen: dict[str, dict[int, tuple[int, str, int, Value]]] = {item.variable: {} for _, item in items}
+        self._seen: Seen = {item.variable: {} for _, item in items}
         self._given = {item.variable: item.given for _, item in items}
         self._when: dict[str, Situation] = {item.variable: item.when for _, item in items}
         self._absent = {i.variable: i.absent for kind, i in items if i.absent is not None and header.kinds.get(kind) == "always"}
@@ -70,17 +71,19 @@ class Truths:
 
     def contradictions(self) -> list[Contradiction]:
         """Every page on which a property is false whatever else may be true, the properties in the order of the design."""
-        situations = list(dict.fromkeys(self._when.values()))
-        found = []
-        for item, node in self._nodes:
-            for page in self._pages():
-                for situation in situations:
-                    seen = self._seen_of(page, dict(situation))
-                    if self._values(node, seen, dict(situation)) == {0}:
+        found: dict[str, dict[int, Contradiction]] = {item.name: {} for item in self.properties}
+        pages = self._pages()
+        for situation in dict.fromkeys(self._when.values()):
+            pins = dict(situation)
+            open_there = [(item, node) for item, node in self._nodes if self._values(node, {}, pins) != {1}]
+            where = self._seen_where(pins)
+            for page in pages if open_there else ():
+                seen = self._seen_of(page, where)
+                for item, node in open_there:
+                    if self._values(node, seen, pins) == {0}:
                         shown = tuple((name, value) for name, value in seen.items() if name in reads(item.predicate))
-                        found.append(Contradiction(page, item.name, item.title, shown))
-                        break
-        return found
+                        found[item.name].setdefault(page, Contradiction(page, item.name, item.title, shown))
+        return [one for of_item in found.values() for _, one in sorted(of_item.items())]
 
     def missing(self, globals_: dict[str, frozenset[str]]) -> list[tuple[int, Property, tuple[str, ...]]]:
         """The pages for which a property cannot be told at the end of the run, with what was not seen.
@@ -90,9 +93,9 @@ class Truths:
         """
         pins = {name: next(iter(values)) for name, values in globals_.items() if len(values) == 1}
         unseen = next((page for page in range(self.pages) if not any(page in values for values in self._seen.values())), None)
-        found = []
+        found, where = [], self._seen_where(pins)
         for page in sorted({*self._pages(), *(() if unseen is None else (unseen,))}):
-            seen = self._seen_of(page, pins)
+            seen = self._seen_of(page, where)
             for item, node in self._nodes:
                 if self._values(node, seen, pins) != {1}:
                     wanted = reads(item.predicate) - set(seen)
@@ -103,15 +106,22 @@ class Truths:
     def _pages(self) -> list[int]:
         return sorted({page for values in self._seen.values() for page in values})
 
-    def _seen_of(self, page: int, pins: dict[str, str]) -> dict[str, Value]:
-        """What is known of a page where the global Choices are so."""
+    def _seen_where(self, pins: dict[str, str]) -> Seen:
+        """What was seen that counts where the global Choices are so."""
+        return {
+            name: values
+            for name, values in self._seen.items()
+            if all(pins.get(choice) == literal for choice, literal in self._when[name]) and self._shown.get(self._given[name], True)
+        }
+
+    def _seen_of(self, page: int, where: Seen) -> dict[str, Value]:
+        """What of it is known of a page."""
         found: dict[str, Value] = {}
-        for name, values in self._seen.items():
-            if all(pins.get(choice) == literal for choice, literal in self._when[name]) and self._shown.get(self._given[name], True):
-                if page in values:
-                    found[name] = values[page][-1]
-                elif name in self._absent:
-                    found[name] = self._absent[name]
+        for name, values in where.items():
+            if page in values:
+                found[name] = values[page][-1]
+            elif name in self._absent:
+                found[name] = self._absent[name]
         return found
 
     def _values(self, node: Node | int, seen: dict[str, Value], pins: dict[str, str]) -> frozenset[int]:

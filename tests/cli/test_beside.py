@@ -14,6 +14,15 @@ import pytest
 from thawcheck.cli.beside import beside
 from thawcheck.cli.errors import CommandError, ExpectationError
 
+WAITING = """
+import signal, time
+from thawcheck.cli.beside import beside
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
+with beside(time.sleep, 60) as wait:
+    print(flush=True)
+    wait()
+"""
+
 # The jobs are functions of the library: a test module cannot be imported by another process.
 
 
@@ -44,9 +53,7 @@ def test_leaving_the_block_ends_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_it_does_not_outlive_the_one_who_waits(how: signal.Signals) -> None:
-    program = "import time\nfrom thawcheck.cli.beside import beside\nwith beside(time.sleep, 60) as wait:\n    print(flush=True)\n    wait()\n"
-    restore = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    with subprocess.Popen([sys.executable, "-c", restore + program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as waiting:
+    with subprocess.Popen([sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as waiting:
         assert waiting.stdout is not None and waiting.stdout.readline() == b"\n"
         while not (started := children(waiting.pid)):  # it has just begun
             time.sleep(0.01)
