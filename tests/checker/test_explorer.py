@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
+import time
+from pathlib import Path
+
 import pytest
 
-from thawcheck.checker import explorer, reference
+from thawcheck.checker import explorer, reference, store
 from thawcheck.checker.explorer import explore
 from thawcheck.checker.layout import Layout
 from thawcheck.checker.liveness import analyse
@@ -111,3 +116,25 @@ def test_edited_code_in_the_cache_is_not_run(tmp_path: object, monkeypatch: pyte
     path.write_text("raise SystemExit('this was never generated')")
     assert explorer.load_code(MACHINE).__name__ == code.__name__
     assert path.read_text() == good
+
+
+def test_code_with_other_inlined_functions_is_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = explorer.load_code(MACHINE).__name__
+    changed = tmp_path / "store.py"
+    changed.write_text(Path(store.__file__).read_text() + "\n")
+    monkeypatch.setattr(store, "__file__", str(changed))
+    assert explorer.load_code(MACHINE).__name__ != before
+
+
+def test_while_one_compiles_a_machine_others_wait() -> None:
+    path = explorer.load_code(MACHINE).__file__
+    assert path is not None
+    others: list[float] = []
+    with open(path) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=lambda: others.append(explore(MACHINE, ONE_PAGE, timeout=0.001).compile_seconds))
+        waiting.start()
+        time.sleep(1)
+        assert not others
+    waiting.join(200)
+    assert others[0] > 0.5
