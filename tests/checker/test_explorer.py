@@ -130,11 +130,15 @@ def test_while_one_compiles_a_machine_others_wait() -> None:
     path = explorer.load_code(MACHINE).__file__
     assert path is not None
     others: list[float] = []
+
+    def wait() -> None:
+        others.append(explore(MACHINE, ONE_PAGE, timeout=0.001, liveness=SHARED).compile_seconds)
+
     with open(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        waiting = threading.Thread(target=lambda: others.append(explore(MACHINE, ONE_PAGE, timeout=0.001).compile_seconds))
+        waiting = threading.Thread(target=wait)
         waiting.start()
-        time.sleep(1)
+        time.sleep(2)
         assert not others
     waiting.join(200)
     assert others[0] > 0.5
