@@ -1,10 +1,10 @@
 ; proposal-2010-full: consecution go_on_without_copy
 ; The reserve is empty, and the fault handler lets the write go on.
-; shown: lemma 61: ~((handler[cpu, page] == 'noted') & ((fate[page] == 'direct') | (fate[page] == 'protected') | (fate[page] == 'loaded') | (fate[page] == 'discarded')) & ~has_kept[page])
-; shown: lemma 62: ~(~(handler[cpu, page] == 'idle') & ((phase == 'running') | (phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned')) & ((fate[page] == 'pending') | (fate[page] == 'direct')))
-; shown: lemma 70: ~(((handler[cpu, page] == 'noted') | (handler[cpu, page] == 'copying')) & ~((phase == 'off') | (phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned') | (phase == 'lost') | (phase == 'fresh')) & ~flagged[page])
-; shown: lemma 76: ~(writable[page] & ~(handler[cpu, page] == 'idle') & ((fate[page] == 'direct') | (fate[page] == 'protected') | (fate[page] == 'loaded') | (fate[page] == 'discarded')) & ~has_kept[page])
-; shown: lemma 78: ~((handler[cpu, page] == 'noted') & ~((fate[page] == 'staged') | (fate[page] == 'restored')) & locked[page])
+; shown: lemma 45: ~((handler[cpu, page] == 'noted') & ((fate[page] == 'direct') | (fate[page] == 'protected') | (fate[page] == 'loaded') | (fate[page] == 'discarded')) & ~has_kept[page])
+; shown: lemma 46: ~(~(handler[cpu, page] == 'idle') & owned[page])
+; shown: lemma 49: ~(~(handler[cpu, page] == 'idle') & ((phase == 'running') | (phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned')) & ((fate[page] == 'pending') | (fate[page] == 'direct')))
+; shown: lemma 56: ~(reading[page] & (handler[cpu, page] == 'noted') & ~((phase == 'writing') | (phase == 'stopping') | (phase == 'copying') | (phase == 'writing_copies') | (phase == 'aborting') | (phase == 'aborted') | (phase == 'flushed') | (phase == 'marked')) & ~has_kept[page])
+; shown: lemma 78: ~(((handler[cpu, page] == 'noted') | (handler[cpu, page] == 'copying')) & ~((phase == 'off') | (phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned') | (phase == 'lost') | (phase == 'fresh')) & ~flagged[page])
 (set-logic ALL)
 (declare-sort Cpu 0)
 (declare-sort Page 0)
@@ -16,10 +16,10 @@
 (declare-fun flagged (Page) Bool)
 (declare-fun handler (Cpu Page) |Choice handler|)
 (declare-fun has_kept (Page) Bool)
-(declare-fun locked (Page) Bool)
+(declare-fun owned (Page) Bool)
 (declare-fun phase () |Choice phase|)
+(declare-fun reading (Page) Bool)
 (declare-fun running (Cpu) Bool)
-(declare-fun writable (Page) Bool)
 (declare-fun |how many cpus| () Int)
 (declare-fun |how many devices| () Int)
 (declare-fun |how many pages| () Int)
@@ -48,5 +48,5 @@
 ; require self.handler[cpu, page] == "trapped"
 (assert (= (handler |this cpu| |this page|) |handler trapped|))
 ; and yet not
-(assert (not (and (not (and (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler noted|) (or (= (fate |observed page|) |fate direct|) (= (fate |observed page|) |fate protected|) (= (fate |observed page|) |fate loaded|) (= (fate |observed page|) |fate discarded|)) (not (has_kept |observed page|)))) (not (and (not (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler idle|)) (or (= phase |phase running|) (= phase |phase loading|) (= phase |phase suspending|) (= phase |phase restoring|) (= phase |phase resumed|) (= phase |phase abandoned|)) (or (= (fate |observed page|) |fate pending|) (= (fate |observed page|) |fate direct|)))) (not (and (or (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler noted|) (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler copying|)) (not (or (= phase |phase off|) (= phase |phase loading|) (= phase |phase suspending|) (= phase |phase restoring|) (= phase |phase resumed|) (= phase |phase abandoned|) (= phase |phase lost|) (= phase |phase fresh|))) (not (flagged |observed page|)))) (not (and (writable |observed page|) (not (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler idle|)) (or (= (fate |observed page|) |fate direct|) (= (fate |observed page|) |fate protected|) (= (fate |observed page|) |fate loaded|) (= (fate |observed page|) |fate discarded|)) (not (has_kept |observed page|)))) (not (and (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler noted|) (not (or (= (fate |observed page|) |fate staged|) (= (fate |observed page|) |fate restored|))) (locked |observed page|))))))
+(assert (not (and (not (and (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler noted|) (or (= (fate |observed page|) |fate direct|) (= (fate |observed page|) |fate protected|) (= (fate |observed page|) |fate loaded|) (= (fate |observed page|) |fate discarded|)) (not (has_kept |observed page|)))) (not (and (not (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler idle|)) (owned |observed page|))) (not (and (not (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler idle|)) (or (= phase |phase running|) (= phase |phase loading|) (= phase |phase suspending|) (= phase |phase restoring|) (= phase |phase resumed|) (= phase |phase abandoned|)) (or (= (fate |observed page|) |fate pending|) (= (fate |observed page|) |fate direct|)))) (not (and (reading |observed page|) (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler noted|) (not (or (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|) (= phase |phase writing_copies|) (= phase |phase aborting|) (= phase |phase aborted|) (= phase |phase flushed|) (= phase |phase marked|))) (not (has_kept |observed page|)))) (not (and (or (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler noted|) (= (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) |handler noted| (handler |observed cpu| |observed page|)) |handler copying|)) (not (or (= phase |phase off|) (= phase |phase loading|) (= phase |phase suspending|) (= phase |phase restoring|) (= phase |phase resumed|) (= phase |phase abandoned|) (= phase |phase lost|) (= phase |phase fresh|))) (not (flagged |observed page|)))))))
 (check-sat)

@@ -1,17 +1,12 @@
 ; proposal-2010-full: consecution restart_cpu
 ; A stopped CPU runs again.
 ; shown: lemma 6: implies(phase == 'aborted', running[cpu])
-; shown: lemma 27: ~(~running[boot_cpu] & ~((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'lost') | (phase == 'fresh')))
-; shown: lemma 40: ~(running[cpu] & ((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed')))
-; shown: lemma 41: ~(running[cpu] & (fate[page] == 'restored'))
+; shown: lemma 27: ~(running[cpu] & ((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed')))
 (set-logic ALL)
 (declare-sort Cpu 0)
 (declare-sort Page 0)
-(declare-datatypes ((|Choice fate| 0)) (((|fate pending|) (|fate direct|) (|fate protected|) (|fate loaded|) (|fate discarded|) (|fate staged|) (|fate restored|))))
 (declare-datatypes ((|Choice phase| 0)) (((|phase running|) (|phase protecting|) (|phase writing|) (|phase stopping|) (|phase copying|) (|phase writing_copies|) (|phase off|) (|phase loading|) (|phase suspending|) (|phase restoring|) (|phase resumed|) (|phase aborting|) (|phase aborted|) (|phase abandoned|) (|phase flushed|) (|phase marked|) (|phase lost|) (|phase fresh|))))
-(declare-fun boot_cpu () Cpu)
 (declare-fun copied (Page) Bool)
-(declare-fun fate (Page) |Choice fate|)
 (declare-fun phase () |Choice phase|)
 (declare-fun running (Cpu) Bool)
 (declare-fun |how many cpus| () Int)
@@ -33,10 +28,6 @@
 (assert (= phase |phase aborting|))
 ; require ~self.running[cpu]
 (assert (not (running |this cpu|)))
-; lemma 27 at the scalars: ~(~running[boot_cpu] & ~((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'lost') | (phase == 'fresh')))
-(assert (not (and (not (running boot_cpu)) (not (or (= phase |phase copying|) (= phase |phase restoring|) (= phase |phase resumed|) (= phase |phase lost|) (= phase |phase fresh|))))))
-; lemma 41 at cpu = boot_cpu, page = observed page: ~(running[cpu] & (fate[page] == 'restored'))
-(assert (not (and (running boot_cpu) (= (fate |observed page|) |fate restored|))))
 ; and yet not
-(assert (not (and (or (not (= phase |phase aborted|)) (ite (= |observed cpu| |this cpu|) true (running |observed cpu|))) (not (and (not (ite (= boot_cpu |this cpu|) true (running boot_cpu))) (not (or (= phase |phase copying|) (= phase |phase restoring|) (= phase |phase resumed|) (= phase |phase lost|) (= phase |phase fresh|))))) (not (and (ite (= |observed cpu| |this cpu|) true (running |observed cpu|)) (or (= phase |phase copying|) (= phase |phase restoring|) (= phase |phase resumed|)))) (not (and (ite (= |observed cpu| |this cpu|) true (running |observed cpu|)) (= (fate |observed page|) |fate restored|))))))
+(assert (not (and (or (not (= phase |phase aborted|)) (ite (= |observed cpu| |this cpu|) true (running |observed cpu|))) (not (and (ite (= |observed cpu| |this cpu|) true (running |observed cpu|)) (or (= phase |phase copying|) (= phase |phase restoring|) (= phase |phase resumed|)))))))
 (check-sat)

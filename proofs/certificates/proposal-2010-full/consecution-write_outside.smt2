@@ -1,6 +1,6 @@
 ; proposal-2010-full: consecution write_outside
 ; A file system is written, a packet is sent: nothing undoes that.
-; shown: lemma 34: ~(moved_on & ~((phase == 'resumed') | (phase == 'abandoned') | (phase == 'lost') | (phase == 'fresh')))
+; shown: lemma 36: ~(moved_on & ~((phase == 'resumed') | (phase == 'abandoned') | (phase == 'lost') | (phase == 'fresh')))
 (set-logic ALL)
 (declare-sort Page 0)
 (declare-datatypes ((|Choice phase| 0)) (((|phase running|) (|phase protecting|) (|phase writing|) (|phase stopping|) (|phase copying|) (|phase writing_copies|) (|phase off|) (|phase loading|) (|phase suspending|) (|phase restoring|) (|phase resumed|) (|phase aborting|) (|phase aborted|) (|phase abandoned|) (|phase flushed|) (|phase marked|) (|phase lost|) (|phase fresh|))))

@@ -1,9 +1,9 @@
 ; proposal-2010: consecution claim
 ; A page that is free now and used in the image is allocated by the loader (L1).
-; shown: lemma 18: ~(in_use[page] & owned[page])
-; shown: lemma 19: ~(~((phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned')) & owned[page])
-; shown: lemma 31: ~(~(phase == 'abandoned') & ~later_on_disk[page] & owned[page] & ~(fate[page] == 'direct') & ~(image[page] == snapshot[page]))
-; shown: lemma 50: ~(~owned[page] & (fate[page] == 'direct'))
+; shown: lemma 32: ~(in_use[page] & owned[page])
+; shown: lemma 33: ~(~((phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'abandoned')) & owned[page])
+; shown: lemma 44: ~(~(phase == 'abandoned') & ~later_on_disk[page] & owned[page] & ~(fate[page] == 'direct') & ~(image[page] == snapshot[page]))
+; shown: lemma 49: ~(~owned[page] & (fate[page] == 'direct'))
 (set-logic ALL)
 (declare-sort Content 0)
 (declare-sort Page 0)
@@ -45,13 +45,13 @@
 (assert (not (in_use |this page|)))
 ; require ~self.owned[page]
 (assert (not (owned |this page|)))
-; lemma 18 at page = observed page: ~(in_use[page] & owned[page])
+; lemma 32 at page = observed page: ~(in_use[page] & owned[page])
 (assert (not (and (in_use |observed page|) (owned |observed page|))))
-; lemma 31 at page = observed page: ~(~(phase == 'abandoned') & ~later_on_disk[page] & owned[page] & ~(fate[page] == 'direct') & ~(image[page] == snapshot[page]))
+; lemma 44 at page = observed page: ~(~(phase == 'abandoned') & ~later_on_disk[page] & owned[page] & ~(fate[page] == 'direct') & ~(image[page] == snapshot[page]))
 (assert (not (and (not (= phase |phase abandoned|)) (not (later_on_disk |observed page|)) (owned |observed page|) (not (= (fate |observed page|) |fate direct|)) (not (= (image |observed page|) (snapshot |observed page|))))))
-; lemma 38 at page = observed page: ~(~((phase == 'copying') | (phase == 'writing_copies') | (phase == 'aborting') | (phase == 'aborted') | (phase == 'abandoned')) & in_image[page] & ~later_on_disk[page] & ((fate[page] == 'pending') | (fate[page] == 'protected')) & ~(image[page] == snapshot[page]))
-(assert (not (and (not (or (= phase |phase copying|) (= phase |phase writing_copies|) (= phase |phase aborting|) (= phase |phase aborted|) (= phase |phase abandoned|))) (in_image |observed page|) (not (later_on_disk |observed page|)) (or (= (fate |observed page|) |fate pending|) (= (fate |observed page|) |fate protected|)) (not (= (image |observed page|) (snapshot |observed page|))))))
-; lemma 50 at page = observed page: ~(~owned[page] & (fate[page] == 'direct'))
+; lemma 46 at page = this page: ~(~((phase == 'copying') | (phase == 'writing_copies') | (phase == 'aborting') | (phase == 'aborted') | (phase == 'abandoned')) & in_image[page] & ~later_on_disk[page] & ((fate[page] == 'pending') | (fate[page] == 'protected')) & ~(image[page] == snapshot[page]))
+(assert (not (and (not (or (= phase |phase copying|) (= phase |phase writing_copies|) (= phase |phase aborting|) (= phase |phase aborted|) (= phase |phase abandoned|))) (in_image |this page|) (not (later_on_disk |this page|)) (or (= (fate |this page|) |fate pending|) (= (fate |this page|) |fate protected|)) (not (= (image |this page|) (snapshot |this page|))))))
+; lemma 49 at page = observed page: ~(~owned[page] & (fate[page] == 'direct'))
 (assert (not (and (not (owned |observed page|)) (= (fate |observed page|) |fate direct|))))
 ; and yet not
 (assert (not (and (not (and (in_use |observed page|) (ite (= |observed page| |this page|) true (owned |observed page|)))) (not (and (not (or (= phase |phase loading|) (= phase |phase suspending|) (= phase |phase restoring|) (= phase |phase resumed|) (= phase |phase abandoned|))) (ite (= |observed page| |this page|) true (owned |observed page|)))) (not (and (not (= phase |phase abandoned|)) (not (later_on_disk |observed page|)) (ite (= |observed page| |this page|) true (owned |observed page|)) (not (= (fate |observed page|) |fate direct|)) (not (= (image |observed page|) (snapshot |observed page|))))) (not (and (not (ite (= |observed page| |this page|) true (owned |observed page|))) (= (fate |observed page|) |fate direct|))))))

@@ -1,8 +1,8 @@
 ; proposal-2010: consecution evict
 ; A TLB drops an entry whenever it likes.
-; shown: lemma 26: ~(cached_writable[cpu, page] & (fate[page] == 'discarded') & ~has_kept[page])
-; shown: lemma 43: ~(in_use[page] & cached_writable[cpu, page] & ((phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
-; shown: lemma 47: ~(cached_writable[cpu, page] & ((phase == 'running') | (phase == 'protecting') | (phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page] & on_disk[page])
+; shown: lemma 25: ~(in_use[page] & cached_writable[cpu, page] & ((phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
+; shown: lemma 28: ~(cached_writable[cpu, page] & ((phase == 'running') | (phase == 'protecting') | (phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page] & on_disk[page])
+; shown: lemma 38: ~(cached_writable[cpu, page] & (fate[page] == 'discarded') & ~has_kept[page])
 (set-logic ALL)
 (declare-sort Cpu 0)
 (declare-sort Page 0)
@@ -39,12 +39,12 @@
 (assert (or (= phase |phase running|) (= phase |phase protecting|) (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|) (= phase |phase writing_copies|) (= phase |phase loading|) (= phase |phase suspending|) (= phase |phase restoring|) (= phase |phase aborting|)))
 ; require self.cached_writable[cpu, page]
 (assert (cached_writable |this cpu| |this page|))
-; lemma 26 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & (fate[page] == 'discarded') & ~has_kept[page])
-(assert (not (and (cached_writable |observed cpu| |observed page|) (= (fate |observed page|) |fate discarded|) (not (has_kept |observed page|)))))
-; lemma 43 at page = observed page, cpu = observed cpu: ~(in_use[page] & cached_writable[cpu, page] & ((phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
+; lemma 25 at page = observed page, cpu = observed cpu: ~(in_use[page] & cached_writable[cpu, page] & ((phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
 (assert (not (and (in_use |observed page|) (cached_writable |observed cpu| |observed page|) (or (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)))))
-; lemma 47 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & ((phase == 'running') | (phase == 'protecting') | (phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page] & on_disk[page])
+; lemma 28 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & ((phase == 'running') | (phase == 'protecting') | (phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page] & on_disk[page])
 (assert (not (and (cached_writable |observed cpu| |observed page|) (or (= phase |phase running|) (= phase |phase protecting|) (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)) (on_disk |observed page|))))
+; lemma 38 at cpu = observed cpu, page = observed page: ~(cached_writable[cpu, page] & (fate[page] == 'discarded') & ~has_kept[page])
+(assert (not (and (cached_writable |observed cpu| |observed page|) (= (fate |observed page|) |fate discarded|) (not (has_kept |observed page|)))))
 ; and yet not
-(assert (not (and (not (and (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) false (cached_writable |observed cpu| |observed page|)) (= (fate |observed page|) |fate discarded|) (not (has_kept |observed page|)))) (not (and (in_use |observed page|) (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) false (cached_writable |observed cpu| |observed page|)) (or (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)))) (not (and (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) false (cached_writable |observed cpu| |observed page|)) (or (= phase |phase running|) (= phase |phase protecting|) (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)) (on_disk |observed page|))))))
+(assert (not (and (not (and (in_use |observed page|) (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) false (cached_writable |observed cpu| |observed page|)) (or (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)))) (not (and (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) false (cached_writable |observed cpu| |observed page|)) (or (= phase |phase running|) (= phase |phase protecting|) (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)) (on_disk |observed page|))) (not (and (ite (and (= |observed cpu| |this cpu|) (= |observed page| |this page|)) false (cached_writable |observed cpu| |observed page|)) (= (fate |observed page|) |fate discarded|) (not (has_kept |observed page|)))))))
 (check-sat)

@@ -1,10 +1,9 @@
 ; proposal-2010: consecution protect
 ; One page-table entry is write-protected (S2). TLB entries stay as they are.
-; shown: lemma 5: implies(phase == 'aborted', writable[page] & implies(in_use[page], memory[page] == completed[page]))
-; shown: lemma 27: ~(writable[page] & ((fate[page] == 'protected') | (fate[page] == 'loaded') | (fate[page] == 'discarded')) & ~has_kept[page])
-; shown: lemma 29: ~(~writable[page] & ((phase == 'running') | (phase == 'aborted')))
-; shown: lemma 39: ~(~writable[page] & ((phase == 'running') | (phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'aborted') | (phase == 'abandoned')) & ((fate[page] == 'pending') | (fate[page] == 'direct')))
-; shown: lemma 44: ~(in_use[page] & writable[page] & ((phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
+; shown: lemma 6: implies(phase == 'aborted', writable[page] & implies(in_use[page], memory[page] == completed[page]))
+; shown: lemma 26: ~(in_use[page] & writable[page] & ((phase == 'writing') | (phase == 'stopping') | (phase == 'copying')) & ~flagged[page])
+; shown: lemma 40: ~(writable[page] & ((fate[page] == 'protected') | (fate[page] == 'loaded') | (fate[page] == 'discarded')) & ~has_kept[page])
+; shown: lemma 47: ~(~writable[page] & ((phase == 'running') | (phase == 'loading') | (phase == 'suspending') | (phase == 'restoring') | (phase == 'resumed') | (phase == 'aborted') | (phase == 'abandoned')) & ((fate[page] == 'pending') | (fate[page] == 'direct')))
 (set-logic ALL)
 (declare-sort Content 0)
 (declare-sort Page 0)
@@ -44,8 +43,8 @@
 (assert (writable |this page|))
 ; require ~self.flagged[page]
 (assert (not (flagged |this page|)))
-; lemma 27 at page = observed page: ~(writable[page] & ((fate[page] == 'protected') | (fate[page] == 'loaded') | (fate[page] == 'discarded')) & ~has_kept[page])
+; lemma 40 at page = observed page: ~(writable[page] & ((fate[page] == 'protected') | (fate[page] == 'loaded') | (fate[page] == 'discarded')) & ~has_kept[page])
 (assert (not (and (writable |observed page|) (or (= (fate |observed page|) |fate protected|) (= (fate |observed page|) |fate loaded|) (= (fate |observed page|) |fate discarded|)) (not (has_kept |observed page|)))))
 ; and yet not
-(assert (not (and (or (not (= phase |phase aborted|)) (and (ite (= |observed page| |this page|) false (writable |observed page|)) (or (not (in_use |observed page|)) (= (memory |observed page|) (completed |observed page|))))) (not (and (ite (= |observed page| |this page|) false (writable |observed page|)) (or (= (fate |observed page|) |fate protected|) (= (fate |observed page|) |fate loaded|) (= (fate |observed page|) |fate discarded|)) (not (has_kept |observed page|)))) (not (and (not (ite (= |observed page| |this page|) false (writable |observed page|))) (or (= phase |phase running|) (= phase |phase aborted|)))) (not (and (not (ite (= |observed page| |this page|) false (writable |observed page|))) (or (= phase |phase running|) (= phase |phase loading|) (= phase |phase suspending|) (= phase |phase restoring|) (= phase |phase resumed|) (= phase |phase aborted|) (= phase |phase abandoned|)) (or (= (fate |observed page|) |fate pending|) (= (fate |observed page|) |fate direct|)))) (not (and (in_use |observed page|) (ite (= |observed page| |this page|) false (writable |observed page|)) (or (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)))))))
+(assert (not (and (or (not (= phase |phase aborted|)) (and (ite (= |observed page| |this page|) false (writable |observed page|)) (or (not (in_use |observed page|)) (= (memory |observed page|) (completed |observed page|))))) (not (and (in_use |observed page|) (ite (= |observed page| |this page|) false (writable |observed page|)) (or (= phase |phase writing|) (= phase |phase stopping|) (= phase |phase copying|)) (not (flagged |observed page|)))) (not (and (ite (= |observed page| |this page|) false (writable |observed page|)) (or (= (fate |observed page|) |fate protected|) (= (fate |observed page|) |fate loaded|) (= (fate |observed page|) |fate discarded|)) (not (has_kept |observed page|)))) (not (and (not (ite (= |observed page| |this page|) false (writable |observed page|))) (or (= phase |phase running|) (= phase |phase loading|) (= phase |phase suspending|) (= phase |phase restoring|) (= phase |phase resumed|) (= phase |phase aborted|) (= phase |phase abandoned|)) (or (= (fate |observed page|) |fate pending|) (= (fate |observed page|) |fate direct|)))))))
 (check-sat)

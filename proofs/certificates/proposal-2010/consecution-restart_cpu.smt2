@@ -1,7 +1,7 @@
 ; proposal-2010: consecution restart_cpu
 ; A stopped CPU runs again.
-; shown: lemma 4: implies(phase == 'aborted', running[cpu])
-; shown: lemma 16: ~(running[cpu] & ((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed')))
+; shown: lemma 5: implies(phase == 'aborted', running[cpu])
+; shown: lemma 20: ~(running[cpu] & ((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed')))
 (set-logic ALL)
 (declare-sort Cpu 0)
 (declare-sort Page 0)

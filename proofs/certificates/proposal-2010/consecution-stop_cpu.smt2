@@ -1,7 +1,7 @@
 ; proposal-2010: consecution stop_cpu
 ; A secondary CPU acknowledges the request to stop, wherever it is: inside the fault handler too (S4, L3).
-; shown: lemma 4: implies(phase == 'aborted', running[cpu])
-; shown: lemma 16: ~(running[cpu] & ((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed')))
+; shown: lemma 5: implies(phase == 'aborted', running[cpu])
+; shown: lemma 20: ~(running[cpu] & ((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed')))
 (set-logic ALL)
 (declare-sort Cpu 0)
 (declare-sort Page 0)
@@ -25,14 +25,16 @@
 (assert (<= |number of copied| |how many pages|))
 (assert (=> (copied |observed page|) (>= |number of copied| 1)))
 (assert (=> (not (copied |observed page|)) (<= |number of copied| (- |how many pages| 1))))
-; require (self.phase == "stopping") | (self.phase == "suspending")
-(assert (or (= phase |phase stopping|) (= phase |phase suspending|)))
+; require (self.phase == "stopping") | self.copying() | (self.phase == "suspending")
+(assert (or (= phase |phase stopping|) (= phase |phase copying|) (= phase |phase writing_copies|) (= phase |phase suspending|)))
 ; require cpu != self.boot_cpu
 (assert (not (= |this cpu| boot_cpu)))
 ; require self.running[cpu]
 (assert (running |this cpu|))
-; lemma 16 at cpu = observed cpu: ~(running[cpu] & ((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed')))
+; lemma 20 at cpu = observed cpu: ~(running[cpu] & ((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed')))
 (assert (not (and (running |observed cpu|) (or (= phase |phase copying|) (= phase |phase restoring|) (= phase |phase resumed|)))))
+; lemma 20 at cpu = this cpu: ~(running[cpu] & ((phase == 'copying') | (phase == 'restoring') | (phase == 'resumed')))
+(assert (not (and (running |this cpu|) (or (= phase |phase copying|) (= phase |phase restoring|) (= phase |phase resumed|)))))
 ; and yet not
 (assert (not (and (or (not (= phase |phase aborted|)) (ite (= |observed cpu| |this cpu|) false (running |observed cpu|))) (not (and (ite (= |observed cpu| |this cpu|) false (running |observed cpu|)) (or (= phase |phase copying|) (= phase |phase restoring|) (= phase |phase resumed|)))))))
 (check-sat)

@@ -1,7 +1,7 @@
 ; proposal-2010: consecution work
 ; A device does something; its state moves on. Only what happens before the atomic copy can tear it from memory.
 ; shown: lemma 1: implies(phase == 'off', ~advanced[device] | resumes_from_any_state[device])
-; shown: lemma 11: ~(advanced[device] & ~resumes_from_any_state[device])
+; shown: lemma 13: ~(advanced[device] & ~resumes_from_any_state[device])
 (set-logic ALL)
 (declare-sort Device 0)
 (declare-sort Page 0)
@@ -33,7 +33,7 @@
 (assert (resumes_from_any_state |this device|))
 ; lemma 1 at device = observed device: implies(phase == 'off', ~advanced[device] | resumes_from_any_state[device])
 (assert (or (not (= phase |phase off|)) (or (not (advanced |observed device|)) (resumes_from_any_state |observed device|))))
-; lemma 11 at device = observed device: ~(advanced[device] & ~resumes_from_any_state[device])
+; lemma 13 at device = observed device: ~(advanced[device] & ~resumes_from_any_state[device])
 (assert (not (and (advanced |observed device|) (not (resumes_from_any_state |observed device|)))))
 ; and yet not
 (assert (not (and (or (not (= phase |phase off|)) (or (not (ite (= |observed device| |this device|) true (advanced |observed device|))) (resumes_from_any_state |observed device|))) (not (and (ite (= |observed device| |this device|) true (advanced |observed device|)) (not (resumes_from_any_state |observed device|)))))))

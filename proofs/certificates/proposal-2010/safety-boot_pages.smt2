@@ -20,7 +20,7 @@
 (assert (=> (not (copied |observed page|)) (<= |number of copied| (- |how many pages| 1))))
 ; the property is denied
 (assert (not (or (not (or (= phase |phase loading|) (= phase |phase suspending|))) (not overwritten))))
-; lemma 6 at the scalars: implies((phase == 'loading') | (phase == 'suspending'), ~overwritten)
+; lemma 7 at the scalars: implies((phase == 'loading') | (phase == 'suspending'), ~overwritten)
 (assert (or (not (or (= phase |phase loading|) (= phase |phase suspending|))) (not overwritten)))
 ; and yet not
 (assert (not false))

@@ -32,11 +32,11 @@
 (assert (=> (and (distinct |observed page| |page for every 0|) (copied |observed page|) (copied |page for every 0|)) (>= |number of copied| 2)))
 ; the property is denied
 (assert (not (or (not (= phase |phase aborted|)) (and (= 0 taken_frames) (running |cpu for every 0|) (and (writable |page for every 0|) (or (not (in_use |page for every 0|)) (= (memory |page for every 0|) (completed |page for every 0|))))))))
-; lemma 3 at the scalars: implies(phase == 'aborted', taken_frames == 0)
+; lemma 4 at the scalars: implies(phase == 'aborted', taken_frames == 0)
 (assert (or (not (= phase |phase aborted|)) (= 0 taken_frames)))
-; lemma 4 at cpu = cpu for every 0: implies(phase == 'aborted', running[cpu])
+; lemma 5 at cpu = cpu for every 0: implies(phase == 'aborted', running[cpu])
 (assert (or (not (= phase |phase aborted|)) (running |cpu for every 0|)))
-; lemma 5 at page = page for every 0: implies(phase == 'aborted', writable[page] & implies(in_use[page], memory[page] == completed[page]))
+; lemma 6 at page = page for every 0: implies(phase == 'aborted', writable[page] & implies(in_use[page], memory[page] == completed[page]))
 (assert (or (not (= phase |phase aborted|)) (and (writable |page for every 0|) (or (not (in_use |page for every 0|)) (= (memory |page for every 0|) (completed |page for every 0|))))))
 ; and yet not
 (assert (not false))

@@ -18,7 +18,7 @@
 (assert (=> (not (copied |observed page|)) (<= |number of copied| (- |how many pages| 1))))
 ; the property is denied
 (assert (not (and (<= 0 taken_frames) (<= taken_frames (+ (* 1 |how many pages|) 0)))))
-; lemma 7 at the scalars: (0 <= taken_frames) & (taken_frames <= maximum of taken_frames)
+; lemma 8 at the scalars: (0 <= taken_frames) & (taken_frames <= maximum of taken_frames)
 (assert (and (<= 0 taken_frames) (<= taken_frames (+ (* 1 |how many pages|) 0))))
 ; and yet not
 (assert (not false))
