@@ -47,6 +47,13 @@ def load_design(name: str) -> tuple[str, Machine]:
     return name, machine_of(found[0])
 
 
+def load_named_design(name: str, file: str, remedy: str) -> tuple[str, Machine]:
+    """The design that a file names, if it is built in: to load another would run Python code because a file says so."""
+    if name not in BUILT_IN:
+        raise CommandError(f"{file}: it names the design {name!r}, which is not built in ({', '.join(BUILT_IN)}); {remedy}")
+    return load_design(name)
+
+
 def _module_name(file: str) -> str:
     return "design_" + "".join(letter if letter.isalnum() else "_" for letter in Path(file).stem)
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..model.designs import BUILT_IN
 from ..model.machine import Property
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def print_counterexample(result: Result, save: str | None, name: str) -> None:
             raise
         print(f"thawcheck: {path}: {fault.strerror}; the counterexample was not saved", file=sys.stderr)
         return
-    print(f"saved as {path}; thawcheck show prints it again")
+    own = "" if name in BUILT_IN else f" --design {name}"
+    print(f"saved as {path}; thawcheck show{own} prints it again")
 
 
 def _default_path(result: Result, name: str) -> Path:

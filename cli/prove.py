@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..model.designs import BUILT_IN
 from ..model.machine import Machine
 from .errors import CommandError
-from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design
+from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design, load_named_design
 from .output import example_of, print_counterexample, print_json, summary
 
 if TYPE_CHECKING:
@@ -161,7 +162,8 @@ def _print(name: str, proof: Proof, output: str | None) -> None:
             for sentence in sentences:
                 print(f"      {sentence}")
         if output is not None:
-            print(f"  certificate: {output}; thawcheck prove --recheck {output} checks it again")
+            own = "" if name in BUILT_IN else f"{name} "
+            print(f"  certificate: {output}; thawcheck prove {own}--recheck {output} checks it again")
     elif proof.exploration is not None:
         print(f"  {summary(proof.exploration)}")
         print(f"    {spent}")
@@ -207,7 +209,8 @@ def _recheck(folder: Path, design: str | None, timeout: float | None, as_json: b
     begun = time.perf_counter()
     try:
         manifest = read_manifest(folder)
-        name, machine = load_design(design or manifest["design"])
+        remedy = f"if it is your own: thawcheck prove FILE.py --recheck {folder}"
+        name, machine = load_design(design) if design is not None else load_named_design(manifest["design"], str(folder), remedy)
         certificate, scripts = read(folder, manifest, machine)
     except CertificateError as fault:
         raise CommandError(str(fault)) from None

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..model.machine import Machine
 from .errors import CommandError
-from .options import drop_option, dropped_assumptions, json_option, load_design
+from .options import drop_option, dropped_assumptions, json_option, load_design, load_named_design
 from .output import print_json
 
 if TYPE_CHECKING:
@@ -88,7 +87,8 @@ def replay_file(file: str, design: str | None, drop: tuple[str, ...], *, diagnos
     try:
         with open_trace(file) as trace:
             named = trace.header.design
-        machine = _machine(file, named, design)
+        remedy = "if it is a run of your own design, give --design FILE.py"
+        machine = load_design(design)[1] if design is not None else load_named_design(named, f"{file}:1", remedy)[1]
         try:
             mapping = events_of(named)
         except KeyError:
@@ -102,15 +102,6 @@ def replay_file(file: str, design: str | None, drop: tuple[str, ...], *, diagnos
     except (TraceError, NotFactored) as fault:
         raise CommandError(str(fault)) from None
     return Replayed(file, outcome, diagnosis, seconds)
-
-
-def _machine(file: str, named: str, design: str | None) -> Machine:
-    try:
-        return load_design(design or named)[1]
-    except CommandError as fault:
-        if design is not None:
-            raise
-        raise CommandError(f"{file}:1: {fault}") from None
 
 
 def print_replayed(run: Replayed) -> None:

@@ -203,6 +203,24 @@ def test_wrong_usage_gets_one_line(arguments: list[str], said: str, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+def test_a_trace_is_no_reason_to_run_code(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("open('it-ran', 'w')\n" + DESIGN)
+    lines = (RECORDED / "good-16-pages-1-writer.jsonl").read_text().splitlines()
+    header = json.loads(lines[0]) | {"design": "mine.py"}
+    (tmp_path / "run.jsonl").write_text("\n".join([json.dumps(header), *lines[1:]]) + "\n")
+    assert "not built in" in complaint(run("replay", "run.jsonl", cwd=tmp_path))
+    assert not (tmp_path / "it-ran").exists()
+
+
+def test_what_shows_a_run_of_your_own_design_again_is_said(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(DESIGN.replace("self.marked[page] | ~", "~"))
+    told = run("explore", "mine.py", cwd=tmp_path)
+    saved, _, command = told.stdout.splitlines()[-1].partition("; ")
+    assert (told.returncode, command) == (12, "thawcheck show --design mine.py prints it again")
+    again = run(*command.split()[1:4], saved.removeprefix("saved as "), cwd=tmp_path)
+    assert again.returncode == 0 and "every one checked again" in again.stdout
+
+
 def listen_to_interrupts() -> None:
     """What a shell starts in the background ignores interrupts, and so would all that it starts."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

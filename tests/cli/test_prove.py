@@ -48,6 +48,17 @@ def test_a_certificate_of_another_design_is_stale(tmp_path: Path) -> None:
     assert refused.returncode == 2 and "stale" in refused.stderr and refused.stderr.count("\n") == 1
 
 
+def test_a_certificate_is_no_reason_to_run_code(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SMALL.read_text())
+    told = run("prove", "mine.py:Saver", "-o", "kept", cwd=tmp_path)
+    assert told.stdout.splitlines()[-1].endswith("thawcheck prove mine.py:Saver --recheck kept checks it again")
+    assert run("prove", "mine.py:Saver", "--recheck", "kept", cwd=tmp_path).returncode == 0
+    (tmp_path / "mine.py").write_text("open('it-ran', 'w')\n")
+    refused = run("prove", "--recheck", "kept", cwd=tmp_path)
+    assert refused.returncode == 2 and "not built in" in refused.stderr and refused.stderr.count("\n") == 1
+    assert not (tmp_path / "it-ran").exists()
+
+
 def test_what_is_violated_has_its_run(tmp_path: Path) -> None:
     told = run("prove", "postcopy", "--drop", "late_page_dropped", cwd=tmp_path)
     assert told.returncode == 12 and "^ possible only without late_page_dropped" in told.stdout
