@@ -19,7 +19,7 @@ verify: .venv/made-for
 	.venv/bin/thawcheck verify
 
 test: .venv/made-for
-	.venv/bin/python -m pytest -n 2 $(PYTEST_OPTIONS)
+	.venv/bin/python -m pytest -n 2 --dist worksteal $(PYTEST_OPTIONS)
 
 lint: .venv/made-for
 	.venv/bin/ruff check .

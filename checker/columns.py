@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..model.machine import Action, Machine, Property, Sizes
-from ..model.terms import Term, walk
+from ..model.terms import Term, index_sort, walk
 from .layout import Arguments, Layout, State
 from .liveness import analyse
 from .packing import Packing, Words
@@ -58,7 +58,7 @@ def meaning(term: Term, layout: Layout, dropped: frozenset[str]) -> Meaning:
             offset, shape = layout.offsets[name], layout.shape(layout.variables[name])
             return lambda block, bound: _cells(block, offset + _place(parts, shape, block, bound))
         case "element":
-            extents = tuple(layout.sizes.count(type(index)) for index in term.args)  # type: ignore[arg-type]
+            extents = tuple(layout.sizes.count(index_sort(index)) for index in term.args)
             return lambda block, bound: np.array(bound[name])[_place(parts, extents, block, bound)]
         case "not":
             return lambda block, bound: np.logical_not(parts[0](block, bound))
@@ -78,7 +78,7 @@ def meaning(term: Term, layout: Layout, dropped: frozenset[str]) -> Meaning:
         case "ite":
             return lambda block, bound: np.where(*(part(block, bound) for part in parts))
         case "every" | "some":
-            indices = range(layout.sizes.count(type(term.args[0])))  # type: ignore[arg-type]
+            indices = range(layout.sizes.count(index_sort(term.args[0])))
             join = np.logical_and if term.op == "every" else np.logical_or
             return lambda block, bound: reduce(join, [parts[0](block, {**bound, name: index}) for index in indices])
     raise AssertionError(f"no meaning for {term.op}")

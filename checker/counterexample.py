@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from ..model.machine import Action, Machine, Parameter, Property, Sizes
-from ..model.terms import Content, Index, Term, text
+from ..model.terms import Content, Index, Term, index_sort, text
 from .evaluate import Stepper, meaning
 from .fairness import Lasso, fault_of
 from .layout import Arguments, Layout, State
@@ -150,8 +150,8 @@ def why_false(term: Term, layout: Layout, state: State, dropped: frozenset[str],
 
     match term.op:
         case "every":
-            sort = type(term.args[0])
-            for index in range(layout.sizes.count(sort)):  # type: ignore[arg-type]
+            sort = index_sort(term.args[0])
+            for index in range(layout.sizes.count(sort)):
                 here = {str(term.payload): index}
                 if not true(term.args[1], here):
                     for line in why_false(term.args[1], layout, state, dropped, {**bound, **here}):

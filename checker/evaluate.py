@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..model.machine import Action, Conjunct
-from ..model.terms import Term
+from ..model.terms import Term, index_sort
 from .layout import Arguments, Layout, State
 
 Bound = Mapping[str, int | tuple[int, ...]]
@@ -39,11 +39,11 @@ def meaning(term: Term, layout: Layout, dropped: frozenset[str]) -> Meaning:
             constant = maximum.at(layout.sizes)
             return lambda state, bound: constant
         case "parameter":
-            return lambda state, bound: bound[name]  # type: ignore[return-value]
+            return lambda state, bound: bound[name]  # type: ignore[return-value]  # one value: no Each
         case "read":
             return _cell_reader(layout.offsets[name], layout.shape(layout.variables[name]), parts)
         case "element":
-            return _element_reader(name, [layout.sizes.count(type(index)) for index in term.args], parts)  # type: ignore[arg-type]
+            return _element_reader(name, [layout.sizes.count(index_sort(index)) for index in term.args], parts)
         case "not":
             (inside,) = parts
             return lambda state, bound: 1 - inside(state, bound)
@@ -69,7 +69,7 @@ def meaning(term: Term, layout: Layout, dropped: frozenset[str]) -> Meaning:
             return lambda state, bound: then(state, bound) if condition(state, bound) else otherwise(state, bound)
         case "every" | "some":
             (inside,) = parts
-            indices = range(layout.sizes.count(type(term.args[0])))  # type: ignore[arg-type]
+            indices = range(layout.sizes.count(index_sort(term.args[0])))
             quantifier = all if term.op == "every" else any
             return lambda state, bound: int(quantifier(inside(state, {**bound, name: index}) for index in indices))
     raise AssertionError(f"no meaning for {term.op}")
@@ -91,7 +91,7 @@ def _element_reader(name: str, shape: list[int], indices: list[Meaning]) -> Mean
         place = 0
         for index, extent in zip(indices, shape, strict=True):
             place = place * extent + index(state, bound)
-        return bound[name][place]  # type: ignore[index]
+        return bound[name][place]  # type: ignore[index]  # an Each: several values
 
     return read
 

@@ -388,7 +388,7 @@ def load_code(machine: Machine) -> ModuleType:
     """The compiled code of a machine. Only code that is generated here and now runs: a file that says something else is replaced."""
     # The compiler takes the functions of the store into the code of the machine, and looks at the date of this one file only.
     inlined = hashlib.blake2b(Path(store.__file__).read_bytes(), digest_size=12).hexdigest()
-    head = f"from {store.__name__} import compiled, copy, peek, put, put_counter, start, unpack  # digest {inlined}\n\n\n"
+    head = f"from {store.__name__} import compiled, copy, inner, peek, put, put_counter, start, unpack  # digest {inlined}\n\n\n"
     text = head + source(machine)
     name = "machine_" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     path = code_directory() / f"{name}.py"
@@ -443,7 +443,7 @@ def _interpreted(text: str) -> ModuleType:
             place, bias = c[c[0] + cell], c[c[2] + cell]
             c[cell] = (((states[row][place >> 6] >> (place & 63)) + bias) & c[c[1] + cell]) - bias
 
-    module.__dict__.update(compiled=lambda function: function, copy=copy, peek=peek, start=start, put=put, put_counter=put, unpack=unpack)
+    module.__dict__.update(compiled=lambda function: function, inner=lambda function: function, copy=copy, peek=peek, start=start, put=put, put_counter=put, unpack=unpack)
     exec(compile(text, "<generated>", "exec"), module.__dict__)
     return module
 

@@ -30,7 +30,7 @@ class Lasso:
 
 def instance(action: Action, arguments: Arguments) -> Instance:
     """The fair step that an action with these arguments is."""
-    return action.name, tuple(arguments[p.name] for p in action.parameters if issubclass(p.sort, Index) and not p.per)  # type: ignore[misc]
+    return action.name, tuple(arguments[p.name] for p in action.parameters if issubclass(p.sort, Index) and not p.per)  # type: ignore[misc]  # without an Each, one value
 
 
 def choices(layout: Layout, action: Action) -> Iterator[Arguments]:

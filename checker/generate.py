@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..model.machine import Action, Machine, Parameter, Property, Update
-from ..model.terms import Boolean, Term, walk
+from ..model.terms import Boolean, Term, index_sort, walk
 from .layout import range_properties
 from .packing import Packing, phase_variable
 
@@ -127,8 +127,10 @@ class _Writer:
                 return f"({self.number(term)} != 0)"
             case "not":
                 return f"(not {self.condition(term.args[0])})"
-            case "and" | "or":
-                return "(" + f" {term.op} ".join(self.condition(argument) for argument in term.args) + ")"
+            case "or":
+                return "(" + " or ".join(self._alternatives(term)) + ")"
+            case "and":
+                return "(" + " and ".join(self.condition(argument) for argument in term.args) + ")"
             case "implies":
                 return f"((not {self.condition(term.args[0])}) or {self.condition(term.args[1])})"
             case "eq":
@@ -137,13 +139,27 @@ class _Writer:
                 return f"({self.number(term.args[0])} <= {self.number(term.args[1])})"
         raise AssertionError(f"no source for {term.op}")
 
+    def _alternatives(self, term: Term) -> Iterator[str]:
+        """The parts of a disjunction. "This cell is one of these literals" is one look at a mask: compiling costs by the operation."""
+        masks: dict[str, int] = {}
+        for argument in term.args:
+            cell, literal = argument.args if argument.op == "eq" else (argument, argument)
+            if cell.op == "read" and literal.op == "literal" and 0 < len(literal.literals) < 64:
+                key = self.number(cell)
+                masks[key] = masks.get(key, 0) | 1 << literal.literals.index(literal.payload)
+            else:
+                yield self.condition(argument)
+        for key, mask in masks.items():
+            yield f"(({mask} >> {key}) & 1) != 0"
+
     def _condition_with_loops(self, term: Term) -> str:
         result = self.name()
         match term.op:
             case "every" | "some":
                 searched = "not " if term.op == "every" else ""
+                size = f"c[{self.at.size + self.sorts[index_sort(term.args[0])]}]"
                 self.line(f"{result} = {term.op == 'every'}")
-                with self.indented(f"for {_identifier(str(term.payload))} in range(c[{self.at.size + self.sorts[type(term.args[0])]}]):"):  # type: ignore[index]
+                with self.indented(f"for {_identifier(str(term.payload))} in range({size}):"):
                     with self.indented(f"if {searched}{self.condition(term.args[1])}:"):
                         self.line(f"{result} = {term.op != 'every'}")
                         self.line("break")
@@ -188,7 +204,7 @@ def action_source(machine: Machine, place: int) -> str:
             if number == place:
                 writer.parameters[parameter.name] = (parameter, first_power)
             first_power += 65 if parameter.per else 0
-    writer.line("@compiled")
+    writer.line("@inner")
     writer.line(f"def action_{place}(n, c, out):")
     writer.depth = 1
     writer.line(f'"""{action.name}"""')
@@ -238,7 +254,7 @@ def _parameters_of(term: Term, action: Action) -> set[str]:
 def predicate_source(name: str, machine: Machine, item: Property | Term) -> str:
     """The function of one predicate: whether it holds in the unpacked state ``s``."""
     writer = _Writer(machine)
-    writer.line("@compiled")
+    writer.line("@inner")
     writer.line(f"def {name}(c):")
     writer.depth = 1
     predicate = item.predicate if isinstance(item, Property) else item

@@ -24,7 +24,7 @@ from itertools import product
 import numpy as np
 
 from ..model.machine import Action, Machine, Update, Variable
-from ..model.terms import Boolean, Index, Term, conjunction, walk
+from ..model.terms import Boolean, Index, Term, conjunction, index_sort, walk
 from .packing import Packing, Words, is_control, phase_variable
 
 Node = tuple[int, ...]  # the phase, then the page's own Flags and Choices
@@ -166,9 +166,9 @@ class _Analysis:
                 return (int(first_value == second_value) if both else None), first_reads | second_reads
             case "every" | "some":
                 name, body = str(term.payload), term.args[1]
-                sort, decisive = type(term.args[0]), 0 if term.op == "every" else 1
+                sort, decisive = index_sort(term.args[0]), 0 if term.op == "every" else 1
                 if sort is not self.block:
-                    parts = [self.value(body, {**roles, name: group}) for group in self._groups(sort)]  # type: ignore[arg-type]
+                    parts = [self.value(body, {**roles, name: group}) for group in self._groups(sort)]
                     if len(parts) > 1 and sort not in self.inhabited:
                         parts[-1] = self._perhaps(parts[-1], decisive)
                     return self._junction(parts, decisive)

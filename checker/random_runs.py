@@ -206,7 +206,7 @@ def random_test(design: type[Design], *, dropped: Iterable[str] = (), runs: int 
     machine = machine_of(design)
     default = {**{sort.plural: 2 for sort in machine.sorts}, "contents": 2}
     test = cast(type[TestCase], rule_machine(machine, Sizes(**{**default, **sizes}), frozenset(dropped)).TestCase)
-    test.settings = _settings(runs, steps)  # type: ignore[attr-defined]
+    test.settings = _settings(runs, steps)  # type: ignore[attr-defined]  # Hypothesis adds it
     return test
 
 
@@ -242,7 +242,7 @@ def random_runs(
     tried, depth, out_of_time = 0, 0, False
     shortest: RandomRun | None = None
 
-    class Watched(kind):  # type: ignore[misc, valid-type]
+    class Watched(kind):  # type: ignore[misc, valid-type]  # made at run time
         def entered(self) -> None:
             nonlocal depth, out_of_time
             super().entered()

@@ -19,6 +19,11 @@ def compiled(function: F) -> F:
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+def inner(function: F) -> F:
+    """The same for a function that is only called by compiled ones: it is kept as a part of them."""
+    return cast(F, numba.njit(nogil=True, error_model="numpy")(function))
+
+
 OCCUPIED = np.uint64(1 << 63)
 
 

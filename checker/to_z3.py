@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import z3
 
 from ..model.machine import Action, Variable
-from ..model.terms import Index, Term
+from ..model.terms import Index, Term, index_sort
 
 Expression = Any  # a z3 expression, or a Python bool or int
 Bound = Mapping[str, Any]  # parameters and bound indices by name; an Each parameter is a function of its indices
@@ -60,7 +60,7 @@ def translate(term: Term, encoding: Encoding, bound: Bound) -> Expression:
     name = str(term.payload)
     if term.op == "every" or term.op == "some":
         binder, body = term.args
-        return encoding.quantified(term.op, type(binder), lambda index: translate(body, encoding, {**bound, name: index}))  # type: ignore[arg-type]
+        return encoding.quantified(term.op, index_sort(binder), lambda index: translate(body, encoding, {**bound, name: index}))
     parts = [translate(argument, encoding, bound) for argument in term.args]
     match term.op:
         case "literal":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +21,9 @@ from .options import budget_options, default_memory, drop_option, dropped_assump
 from .output import Progress, print_counterexample, print_json, progress_bar, result_fields, summary
 from .progress import verify_progress
 from .prove import proof_fields, proof_line, sorts_in_words, teller
+
+if TYPE_CHECKING:
+    from ..traces.replay import Outcome
 
 PROOF_SECONDS = 120.0
 BOUNDED_SECONDS = 1.0  # for z3's second opinion
@@ -193,6 +198,7 @@ def _assumptions(machine: Machine, sizes: Sizes, timeout: float | None, memory: 
             {
                 "name": answer.assumption.name,
                 "title": answer.assumption.title,
+                "said": answer.assumption.said,
                 "necessary": answer.necessary,
                 "with": list(answer.others),
                 "length": answer.length,
@@ -226,8 +232,17 @@ def _runs(name: str, machine: Machine, as_json: bool) -> tuple[list[dict[str, An
             if len(rows) == 1:
                 print("  recorded real runs, replayed:")
             because = f"; {run.diagnosis}" if run.diagnosis is not None else ""
-            print(f"    {path.name:42} {row['outcome']}: {row['reason']}{because}", flush=True)
+            print(f"    {path.name:42} {row['outcome']}: {_briefly(run.outcome)}{because}", flush=True)
     return rows, wrong
+
+
+def _briefly(outcome: Outcome) -> str:
+    """The reason on a line that is not too long: of what was observed, only what it contradicts; thawcheck replay has the rest."""
+    if not outcome.contradictions:
+        return outcome.reason
+    pages = Counter(found.property for found in outcome.contradictions)
+    false = ", ".join(f"{name} is false of {count} page{'s' if count > 1 else ''}" for name, count in pages.items())
+    return f"{false}; {outcome.unexplained}" if outcome.unexplained else false
 
 
 def _recorded(name: str) -> list[tuple[Path, str]]:
@@ -254,6 +269,15 @@ def _answer(fields: dict[str, Any], machine: Machine) -> None:
     print("  the answer:")
     print(f"    the design is right {where} if {len(fields['assumptions'])} things hold, and each was looked at:")
     print(f"    {alone} are necessary, each alone; {together} only together with another; {unknown} undecided")
-    if fields["design"] == "proposal-2010":
-        print("    which of them the post says itself, and which it leaves open, is in docs/proposal-2010.md")
+    said = {assumption.name: assumption.said.partition(":")[0] for assumption in machine.assumptions if assumption.said}
+    if said:
+        unsaid = [assumption.name for assumption in machine.assumptions if not assumption.said]
+        _wrapped(f"its source says {len(said)} of them:", [f"{name} ({where})" for name, where in said.items()])
+        _wrapped(f"and leaves {len(unsaid)} open:", unsaid)
     print("    thawcheck verify --drop NAME shows the run that breaks it")
+
+
+def _wrapped(heading: str, names: list[str]) -> None:
+    """A list of names, in lines of a terminal's width."""
+    print(f"    {heading}")
+    print(textwrap.fill(", ".join(names), 100, initial_indent="      ", subsequent_indent="      ", break_on_hyphens=False))

@@ -268,14 +268,16 @@ class Assumption(Declared):
 
     A guard reads it as a condition: ``require(implies(self.flush_before_trust, ...))`` or, for what can only happen without it,
     ``require(~self.flush_before_trust)``. Reading it the other way round is refused, so that dropping it can only add behaviours.
+    ``said`` is where and how the design's source (a paper, a mail) says it; without it, the source leaves it open.
     """
 
-    def __init__(self, title: str, *, protects: str | tuple[str, ...]) -> None:
+    def __init__(self, title: str, *, protects: str | tuple[str, ...], said: str = "") -> None:
         super().__init__()
         if not title or not protects:
             raise DesignError("an Assumption without a sentence, or without a property that it protects", "give both")
         self.title = title
         self.protects = (protects,) if isinstance(protects, str) else tuple(protects)
+        self.said = said
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...

@@ -192,11 +192,15 @@ class Property:
 
 @dataclass(frozen=True, eq=False)
 class Assumption:
-    """What a design takes for granted. Dropping it only adds behaviours; ``protects`` names the properties that then break."""
+    """What a design takes for granted. Dropping it only adds behaviours; ``protects`` names the properties that then break.
+
+    ``said`` is how the design's source says it, empty if it leaves it open.
+    """
 
     name: str
     title: str
     protects: tuple[str, ...]
+    said: str = ""
 
 
 @dataclass(frozen=True, eq=False)

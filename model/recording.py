@@ -67,7 +67,7 @@ def action(method: Any = None, /, *, fair: str = "") -> Any:
 
     def mark(method: F) -> F:
         marked = _mark(method, "action")
-        marked._thawcheck_fairness = fair  # type: ignore[attr-defined]
+        marked._thawcheck_fairness = fair  # type: ignore[attr-defined]  # as with the mark itself
         return marked
 
     return mark
@@ -235,7 +235,7 @@ def _record(cls: type[Design]) -> Machine:
         if isinstance(d, VariableDeclaration)
     )
     constants = tuple((d.name, d.sort) for d in declared if isinstance(d, Constant))
-    assumptions = tuple(RecordedAssumption(d.name, d.title, d.protects) for d in declared if isinstance(d, Assumption))
+    assumptions = tuple(RecordedAssumption(d.name, d.title, d.protects, d.said) for d in declared if isinstance(d, Assumption))
     actions = tuple(_record_action(cls, name, ghosts) for name in _marked(cls, "action"))
     properties = tuple(
         _record_property(cls, name, expectation) for expectation in ("always", "sometimes") for name in _marked(cls, expectation)

@@ -466,6 +466,12 @@ def escaped(term: Term) -> Term | None:
 # ---------------------------------------------------------------- reading
 
 
+def index_sort(index: Term) -> type[Index]:
+    """The sort of an index: of a page, Page."""
+    assert isinstance(index, Index)
+    return type(index)
+
+
 def walk(term: Term) -> Iterator[Term]:
     """The term and everything below it, outermost first."""
     yield term

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from ..model.machine import Machine, Sizes, Variable
-from ..model.terms import Boolean, Content, Index, Page, Term, walk
+from ..model.terms import Boolean, Content, Index, Page, Term, index_sort, walk
 
 Cells = tuple[int, ...]
 Apart = frozenset[tuple[int, int]]  # pairs of contents that are known to differ, the smaller first
@@ -167,8 +167,8 @@ class Compiler:
             case "implies":
                 return self._sequence((Boolean("not", None, (term.args[0],)), term.args[1]), 1)
             case "every" | "some":
-                name, sort = str(term.payload), term.args[0].sort
-                count = 1 if sort is Page else self.factored.sizes.count(sort)  # type: ignore[arg-type]
+                name, sort = str(term.payload), index_sort(term.args[0])
+                count = 1 if sort is Page else self.factored.sizes.count(sort)
                 inside = [Compiler(self.factored, self.dropped, self.held, {**self.bound, name: n}, self.free) for n in range(count)]
                 return _joined([compiler.node(term.args[1]) for compiler in inside], int(term.op == "some"))
             case "eq":
@@ -293,7 +293,7 @@ def _compared(left: Node, right: Node, comparison: Comparison, again: bool = Fal
             found
             for box in boxes
             for a, *narrowed in left(*box)
-            for b, inside, pairs in right(*narrowed)  # type: ignore[arg-type]
+            for b, inside, pairs in right(*narrowed)  # type: ignore[arg-type]  # the cells and the pairs, which a starred name forgets
             for found in comparison(a, b, inside, pairs)
         ]
 

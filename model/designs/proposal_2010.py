@@ -1,7 +1,8 @@
 """The algorithm that the author of TuxOnIce proposed on 10 May 2010 for writing and reading a hibernation image.
 
 "Proposal for a new algorithm for reading & writing a hibernation image", N. Cunningham, linux-pm and LKML, Message-ID
-4BE7475A.8030901@crca.org.au. S1 to S5 and L1 to L3 number its steps; Q1 and Q2 its own open questions.
+4BE7475A.8030901@crca.org.au. S1 to S5 and L1 to L3 number its steps; Q1 and Q2 its own open questions. An assumption that the post
+states has its words under ``said``; the others it leaves open.
 """
 
 from __future__ import annotations
@@ -72,11 +73,19 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     overwritten = Flag(ghost=True)  # the loader wrote to a page while the boot kernel had it in use
 
     # -- what the save half takes for granted
-    protect_before_read = Assumption("every page in use is protected or flagged before the first page is written", protects="restored")
+    protect_before_read = Assumption(
+        "every page in use is protected or flagged before the first page is written",
+        protects="restored",
+        said='S2: "Prior to writing any of the image"',
+    )
     flush_before_trust = Assumption(
         "no CPU keeps a writable TLB entry for an unflagged page once it is read for the image", protects="restored"
     )
-    flag_before_unprotect = Assumption("the fault handler flags a page before it lifts the protection", protects="restored")
+    flag_before_unprotect = Assumption(
+        "the fault handler flags a page before it lifts the protection",
+        protects="restored",
+        said='S2: "Once this is done, write protection for the page can be disabled"',
+    )
     new_pages_flagged = Assumption("a page that is allocated while the image is written is flagged", protects="restored")
     dma_flagged = Assumption(
         "no device writes a page that is not flagged, from the first protection to the atomic copy", protects="restored"
@@ -85,27 +94,49 @@ class Proposal2010(Processors, Devices, Reserve, Design):
         "a device that works on after its driver's state was saved can resume from any state; the image disk always works on",
         protects="one_instant",
     )
-    stop_before_copy = Assumption("the secondary CPUs have stopped before the atomic copy begins", protects="restored")
+    stop_before_copy = Assumption(
+        "the secondary CPUs have stopped before the atomic copy begins",
+        protects="restored",
+        said='S4: "Disable secondary CPUs"',
+    )
     dma_quiet_in_copy = Assumption("no device writes memory while the atomic copy is made", protects="restored")
-    commit_last = Assumption("the commit record is written after every copy", protects="complete")
+    commit_last = Assumption(
+        "the commit record is written after every copy",
+        protects="complete",
+        said='S5, implied: "giving a complete image on disk"',
+    )
     # -- and the load half
     later_copy_wins = Assumption("of two versions of a page in the image, the atomic copy is loaded", protects="restored")
     claim_before_direct_load = Assumption(
-        "a page is loaded directly only after the loader has allocated it", protects=("restored", "boot_pages")
+        "a page is loaded directly only after the loader has allocated it",
+        protects=("restored", "boot_pages"),
+        said='L1: "Locate and allocate pages that can have data directly loaded"',
     )
-    protect_before_compare = Assumption("a page is protected before it is compared", protects="restored")
+    protect_before_compare = Assumption(
+        "a page is protected before it is compared",
+        protects="restored",
+        said='L2: "Write protect existing data", then "If contents are the same"',
+    )
     unfaulted_at_compare = Assumption(
         "a page that faulted before it was compared is staged, even if it is found equal", protects="restored"
     )
     flush_before_compare = Assumption("no CPU keeps a writable TLB entry for a page that is compared", protects="restored")
-    copy_before_unprotect = Assumption("the fault handler keeps the unmodified version before it lifts the protection", protects="restored")
+    copy_before_unprotect = Assumption(
+        "the fault handler keeps the unmodified version before it lifts the protection",
+        protects="restored",
+        said='L2: "1. make a copy of unmodified version", "2. remove write protection"',
+    )
     first_copy_wins = Assumption("a second fault on a page does not overwrite the version that was kept", protects="restored")
     new_mappings_protected = Assumption("a page that is allocated anew while the loader relies on it stays protected", protects="restored")
     dma_spares_discarded = Assumption("no device of the boot kernel writes a page whose loaded version was discarded", protects="restored")
     stop_before_restore = Assumption("the secondary CPUs have stopped before the atomic restore begins", protects="restored")
     dma_quiet_in_restore = Assumption("no device writes memory during the atomic restore", protects="restored")
     # -- and both
-    overflow_aborts = Assumption("when the reserve is empty, the save or the load is given up", protects="restored")
+    overflow_aborts = Assumption(
+        "when the reserve is empty, the save or the load is given up",
+        protects="restored",
+        said="Q1, as a difficulty: \"Memory requirements for the atomic copy wouldn't be known\"",
+    )
 
     # ------------------------------------------------------------ when things run
 

@@ -59,7 +59,11 @@ class Proposal2010Full(Proposal2010, Disk, External, TornReads):
     data_before_mark = Assumption("the image is durable before the header says that there is one", protects=("complete", "restored"))
     mark_before_off = Assumption("the header is durable before the machine switches itself off", protects="saved_is_found")
     # -- the world outside
-    tasks_frozen = Assumption("nobody writes to a file system between the atomic copy and switching off", protects="outside_unchanged")
+    tasks_frozen = Assumption(
+        "nobody writes to a file system between the atomic copy and switching off",
+        protects="outside_unchanged",
+        said='Q1, in passing: "with most things frozen"',
+    )
     boot_kernel_mounts_nothing = Assumption(
         "the boot kernel writes to no file system while it may still resume", protects="outside_unchanged"
     )
