@@ -443,7 +443,12 @@ def _interpreted(text: str) -> ModuleType:
             place, bias = c[c[0] + cell], c[c[2] + cell]
             c[cell] = (((states[row][place >> 6] >> (place & 63)) + bias) & c[c[1] + cell]) - bias
 
-    module.__dict__.update(compiled=lambda function: function, inner=lambda function: function, copy=copy, peek=peek, start=start, put=put, put_counter=put, unpack=unpack)
+    def as_it_is(function: Any) -> Any:
+        return function
+
+    module.__dict__.update(
+        compiled=as_it_is, inner=as_it_is, copy=copy, peek=peek, start=start, put=put, put_counter=put, unpack=unpack
+    )
     exec(compile(text, "<generated>", "exec"), module.__dict__)
     return module
 
