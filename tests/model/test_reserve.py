@@ -66,12 +66,12 @@ def test_with_a_size_it_can_do_nothing_more() -> None:
 def test_an_empty_reserve_breaks_the_restored_memory() -> None:
     """What overflow_aborts is needed for does not hang on allocations that fail while there are frames."""
     machine, without = machine_of(SizedReserve), frozenset({"overflow_aborts"})
-    result = explore(machine, SIZES, dropped=without, only=frozenset({"restored"}))
+    result = explore(machine, SIZES, dropped=without, only=frozenset({"restored"}), compiled=False)
     assert result.verdict == "violated" and result.run is not None
     assert "skip_copy" in [step.action for step in result.run.steps]
 
 
 def test_with_a_size_everything_still_happens() -> None:
     """Frames that are taken and given back are as many: the counts end where they should, and nothing is vacuous."""
-    result = explore(machine_of(SizedReserve), SIZES)
+    result = explore(machine_of(SizedReserve), SIZES, compiled=False)
     assert (result.verdict, result.complete) == ("holds", True)
