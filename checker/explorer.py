@@ -8,7 +8,6 @@ import importlib.util
 import mmap
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ import numpy as np
 
 from ..model.machine import Machine, Property, Sizes
 from . import store
+from .cache import cache_directory
 from .generate import checked_properties, inputs, source
 from .layout import Layout, State, check_sizes
 from .liveness import Liveness, analyse
@@ -371,27 +371,14 @@ def _breaks(reference: Reference, item: Property) -> Callable[[State], bool]:
 # ---------------------------------------------------------------- generated code
 
 
-def code_directory() -> Path:
-    """Where generated source and its machine code are kept: a directory that belongs to this user alone."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    for candidate in (Path(base) / "thawcheck", Path(tempfile.gettempdir()) / f"thawcheck-{os.getuid()}"):
-        try:
-            candidate.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if candidate.stat().st_uid == os.getuid() and os.access(candidate, os.W_OK):
-                return candidate
-        except OSError:
-            continue
-    return Path(tempfile.mkdtemp(prefix="thawcheck-"))
-
-
 def load_code(machine: Machine) -> ModuleType:
     """The compiled code of a machine. Only code that is generated here and now runs: a file that says something else is replaced."""
-    # The compiler takes the functions of the store into the code of the machine, and looks at the date of this one file only.
+    # The compiler takes the functions of the store into the code of the machine, and looks for changes in this one file only.
     inlined = hashlib.blake2b(Path(store.__file__).read_bytes(), digest_size=12).hexdigest()
     head = f"from {store.__name__} import compiled, copy, inner, peek, put, put_counter, start, unpack  # digest {inlined}\n\n\n"
     text = head + source(machine)
     name = "machine_" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-    path = code_directory() / f"{name}.py"
+    path = cache_directory() / f"{name}.py"
     try:
         same = path.read_text() == text
     except OSError:
@@ -453,4 +440,4 @@ def _interpreted(text: str) -> ModuleType:
     return module
 
 
-__all__ = ["code_directory", "explore", "load_code", "reachable"]
+__all__ = ["explore", "load_code", "reachable"]

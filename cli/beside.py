@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-from .errors import ExpectationError
+from .errors import CommandError, ExpectationError
 
 T = TypeVar("T")
 
@@ -55,8 +55,10 @@ def _work(connection: Connection, function: Callable[..., Any], arguments: tuple
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         try:
             connection.send((True, function(*arguments)))
-        except Exception as fault:
+        except (CommandError, ExpectationError, MemoryError) as fault:
             connection.send((False, fault))
+        except Exception as fault:  # of which it is not known whether it can be sent
+            connection.send((False, RuntimeError(f"in {function.__name__}: {type(fault).__name__}: {fault}")))
 
 
 def _end_with_parent() -> None:

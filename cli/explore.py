@@ -10,8 +10,9 @@ from ..checker.progress import Progress as Answer
 from ..checker.verdict import Result
 from .errors import CommandError
 from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design, size_options, sizes_for
-from .output import print_counterexample, print_json, progress_bar, result_fields, summary
+from .output import print_json, progress_bar
 from .progress import progress_at, progress_fields, progress_lines
+from .results import print_counterexample, result_fields, summary
 
 
 @click.command()

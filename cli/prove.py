@@ -14,7 +14,8 @@ from ..model.designs import BUILT_IN
 from ..model.machine import Machine
 from .errors import CommandError
 from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design, load_named_design
-from .output import example_of, print_counterexample, print_json, summary
+from .output import print_json
+from .results import example_of, print_counterexample, summary
 
 if TYPE_CHECKING:
     from ..proofs.induction import Step

@@ -18,9 +18,10 @@ from ..model.machine import Machine, Sizes
 from .beside import beside
 from .errors import CommandError, ExpectationError
 from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design, size_options, sizes_for
-from .output import Progress, print_counterexample, print_json, progress_bar, result_fields, summary
+from .output import Progress, print_json, progress_bar
 from .progress import verify_progress
 from .prove import proof_fields, proof_line, sorts_in_words, teller
+from .results import print_counterexample, result_fields, summary
 
 if TYPE_CHECKING:
     from ..traces.replay import Outcome

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from thawcheck.checker import explorer, reference, store
+from thawcheck.checker.cache import cache_directory
 from thawcheck.checker.explorer import explore
 from thawcheck.checker.layout import Layout
 from thawcheck.checker.liveness import analyse
@@ -111,7 +112,7 @@ def test_budgets_end_as_unknown() -> None:
 def test_edited_code_in_the_cache_is_not_run(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     code = explorer.load_code(MACHINE)
-    path = explorer.code_directory() / f"{code.__name__}.py"
+    path = cache_directory() / f"{code.__name__}.py"
     good = path.read_text()
     path.write_text("raise SystemExit('this was never generated')")
     assert explorer.load_code(MACHINE).__name__ == code.__name__

@@ -38,6 +38,11 @@ def test_what_it_raises_is_raised() -> None:
         wait()
 
 
+def test_an_error_of_ours_comes_with_its_kind() -> None:
+    with beside(divmod, 1, 0) as wait, pytest.raises(RuntimeError, match="in divmod: ZeroDivisionError: "):
+        wait()
+
+
 def test_its_end_is_told_from_an_answer() -> None:
     with beside(os._exit, 7) as wait, pytest.raises(ExpectationError, match="ended early, with status 7"):
         wait()
