@@ -22,6 +22,7 @@ from .tables import NOTHING, Beyond, Names, Program, Stepped, Tables, Values
 MOST_WAITING = 1 << 17
 MOST_ORDERS = 1 << 14
 LINKS_TO_KEEP = 512
+MOST_PASSED = 1 << 12
 
 _MISSING: Stepped = (-1, ())
 
@@ -166,6 +167,8 @@ class Orders:
             if found is _MISSING:
                 found = self.tables.step(number, link.before, link.program, link.place, link.place + 1, Values(), NOTHING)
                 self.tables.remember(key, found)
+            if len(link.passed) >= MOST_PASSED:
+                link.passed.clear()
             link.passed[number] = found
         return None if found is None else (found[0], tuple([names[place] for place in found[1]]))
 
