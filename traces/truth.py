@@ -73,10 +73,10 @@ class Truths:
         """Every page on which a property is false whatever else may be true, the properties in the order of the design."""
         found: dict[str, dict[int, Contradiction]] = {item.name: {} for item in self.properties}
         pages = self._pages()
-        for situation in dict.fromkeys(self._when.values()):
+        # In a situation counts what was seen there and what always counts: so without any situation less is known than in each.
+        for situation in [one for one in dict.fromkeys(self._when.values()) if one] or [()]:
             pins = dict(situation)
-            open_there = [(item, node) for item, node in self._nodes if self._values(node, {}, pins) != {1}]
-            where = self._seen_where(pins)
+            where, open_there = self._seen_where(pins), self._open(pins)
             for page in pages if open_there else ():
                 seen = self._seen_of(page, where)
                 for item, node in open_there:
@@ -93,10 +93,10 @@ class Truths:
         """
         pins = {name: next(iter(values)) for name, values in globals_.items() if len(values) == 1}
         unseen = next((page for page in range(self.pages) if not any(page in values for values in self._seen.values())), None)
-        found, where = [], self._seen_where(pins)
+        found, where, open_there = [], self._seen_where(pins), self._open(pins)
         for page in sorted({*self._pages(), *(() if unseen is None else (unseen,))}):
             seen = self._seen_of(page, where)
-            for item, node in self._nodes:
+            for item, node in open_there:
                 if self._values(node, seen, pins) != {1}:
                     wanted = reads(item.predicate) - set(seen)
                     names = [variable.name for variable in self.machine.variables if variable.kind == "content" and variable.name in wanted]
@@ -105,6 +105,10 @@ class Truths:
 
     def _pages(self) -> list[int]:
         return sorted({page for values in self._seen.values() for page in values})
+
+    def _open(self, pins: dict[str, str]) -> list[tuple[Property, Node | int]]:
+        """The properties that the global Choices alone leave open."""
+        return [(item, node) for item, node in self._nodes if self._values(node, {}, pins) != {1}]
 
     def _seen_where(self, pins: dict[str, str]) -> Seen:
         """What was seen that counts where the global Choices are so."""
