@@ -187,7 +187,11 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action(fair="weak")
     def write_page(self, page: Page) -> None:
-        """One page goes to the image, in any order, between any stores (S3). The disk works for it."""
+        """One page goes to the image, in any order, between any stores (S3). The disk works for it.
+
+        Reading takes one step: only a flagged page can change meanwhile, and of that the later copy is loaded. (In proposal-2010-full it
+        takes two.)
+        """
         require(self.phase == "writing", self.in_use[page], ~self.on_disk[page])
         require(implies(self.flush_before_trust, self.flagged[page] | every(Cpu, lambda cpu: ~self.cached_writable[cpu, page])))
         self.image[page] = self.memory[page]
@@ -196,7 +200,10 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def flag(self, cpu: Cpu, page: Page) -> None:
-        """The fault handler's first step while saving: the page will need an atomic copy (S2)."""
+        """The fault handler's first step while saving: the page will need an atomic copy (S2).
+
+        Setting a flag is one locked instruction.
+        """
         require(self.executes(cpu), self.saving() | self.copying(), self.handler[cpu, page] == "trapped")
         self.flagged[page] = True
         self.handler[cpu, page] = "noted"
@@ -217,7 +224,10 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def allocate(self, page: Page) -> None:
-        """The running system allocates a page that was free. Its new mapping is writable; while saving, the page is flagged."""
+        """The running system allocates a page that was free. Its new mapping is writable; while saving, the page is flagged.
+
+        One step: the allocator flags the page before it hands it out, and until then nobody has a mapping to store through.
+        """
         require(some(Cpu, lambda cpu: self.executes(cpu)), ~self.loading(), ~self.in_use[page], ~self.owned[page])
         self.in_use[page] = True
         self.writable[page] = True
@@ -255,7 +265,10 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action(fair="weak")
     def copy_page(self, page: Page) -> None:
-        """One flagged page is copied to a frame of the reserve (S4)."""
+        """One flagged page is copied to a frame of the reserve (S4).
+
+        One step: nobody else runs, and the frame is nobody else's.
+        """
         require(self.phase == "copying", self.in_image[page], self.flagged[page], ~self.copied[page])
         self.take_frame()
         self.copied[page] = True
@@ -329,13 +342,19 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def claim(self, page: Page) -> None:
-        """A page that is free now and used in the image is allocated by the loader (L1)."""
+        """A page that is free now and used in the image is allocated by the loader (L1).
+
+        The allocator's lock makes it one step.
+        """
         require(self.phase == "loading", self.in_image[page], self.fate[page] == "pending", ~self.in_use[page], ~self.owned[page])
         self.owned[page] = True
 
     @action
     def load_directly(self, page: Page, earlier: Boolean) -> None:
-        """Its data are loaded into place, without an atomic restore (L1)."""
+        """Its data are loaded into place, without an atomic restore (L1).
+
+        One step: nobody else has a mapping of a claimed page.
+        """
         require(self.phase == "loading", self.in_image[page], self.fate[page] == "pending", self.readable(page, earlier))
         require(implies(self.claim_before_direct_load, self.owned[page]))
         self.memory[page] = self.version(page, earlier)
@@ -358,7 +377,10 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def load_page(self, page: Page, earlier: Boolean) -> None:
-        """The image's version of it is loaded into a frame (L2; the I/O's claim of Q2). The allocation may fail: then see abandon."""
+        """The image's version of it is loaded into a frame (L2; the I/O's claim of Q2). The allocation may fail: then see abandon.
+
+        One step: the frame is the loader's own.
+        """
         require(self.phase == "loading", self.in_image[page], (self.fate[page] == "pending") | (self.fate[page] == "protected"))
         require(implies(self.protect_before_compare, self.fate[page] == "protected"), self.readable(page, earlier))
         self.held[page] = self.version(page, earlier)
@@ -366,7 +388,11 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def discard(self, page: Page) -> None:
-        """The same as what is loaded: the loaded version is discarded, the protection stays (L2a)."""
+        """The same as what is loaded: the loaded version is discarded, the protection stays (L2a).
+
+        Comparing and what follows from it are one step if the handler and the loader hold one lock, as a page lock does, and no
+        device writes the page meanwhile. proposal-2010-full takes them apart, and names what has to hold in between.
+        """
         require(self.phase == "loading", self.fate[page] == "loaded", self.memory[page] == self.held[page])
         require(implies(self.unfaulted_at_compare, ~self.has_kept[page]))
         require(implies(self.flush_before_compare, every(Cpu, lambda cpu: ~self.cached_writable[cpu, page])))
@@ -388,7 +414,8 @@ class Proposal2010(Processors, Devices, Reserve, Design):
     def keep(self, cpu: Cpu, page: Page) -> None:
         """The fault handler's first step while loading: the unmodified version is copied, to be copied back (L2b).
 
-        It needs a frame, and the allocation may fail: then the handler waits, and the load is abandoned.
+        It needs a frame, and the allocation may fail: then the handler waits, and the load is abandoned. Copying takes one step under
+        the lock that :meth:`discard` needs; proposal-2010-full takes it apart.
         """
         require(self.executes(cpu), self.loading(), self.handler[cpu, page] == "trapped", self.fate[page] != "staged")
         require(implies(self.first_copy_wins, ~self.has_kept[page]))
@@ -455,7 +482,10 @@ class Proposal2010(Processors, Devices, Reserve, Design):
 
     @action
     def restore_page(self, page: Page) -> None:
-        """One staged page, or one version that was kept, is copied to its place (L3)."""
+        """One staged page, or one version that was kept, is copied to its place (L3).
+
+        One step: nobody else runs.
+        """
         require(self.phase == "restoring", (self.fate[page] == "staged") | ((self.fate[page] == "discarded") & self.has_kept[page]))
         self.memory[page] = ite(self.fate[page] == "staged", self.held[page], self.kept[page])
         self.fate[page] = "restored"
