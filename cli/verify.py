@@ -267,9 +267,11 @@ def _answer(fields: dict[str, Any], machine: Machine) -> None:
     sizes = ", ".join(f"{count} {sort if count != 1 else sort.removesuffix('s')}" for sort, count in fields["sizes"].items())
     proved = fields["proof"] is not None and fields["proof"]["verdict"] == "proved"
     where = f"for any number of {sorts_in_words(machine)}" if proved else f"at {sizes}"
+    count = len(fields["assumptions"])
+    things = "1 thing holds" if count == 1 else f"{count} things hold"
     print("  the answer:")
-    print(f"    the design is right {where} if {len(fields['assumptions'])} things hold, and each was looked at:")
-    print(f"    {alone} are necessary, each alone; {together} only together with another; {unknown} undecided")
+    print(f"    the design is right {where} if {things}, and each was looked at:")
+    print(f"    {alone} necessary alone, {together} only together with others, {unknown} undecided")
     said = {assumption.name: assumption.said.partition(":")[0] for assumption in machine.assumptions if assumption.said}
     if said:
         unsaid = [assumption.name for assumption in machine.assumptions if not assumption.said]
