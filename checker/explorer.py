@@ -385,8 +385,12 @@ def load_code(machine: Machine) -> ModuleType:
         same = False
     if not same:
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(text)
-        temporary.replace(path)
+        try:
+            temporary.write_text(text)
+            temporary.replace(path)
+        except OSError as fault:
+            temporary.unlink(missing_ok=True)
+            raise OSError(fault.errno, f"{fault.strerror}: make room there, or set XDG_CACHE_HOME", str(path)) from None
     specification = importlib.util.spec_from_file_location(name, path)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)

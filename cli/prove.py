@@ -12,7 +12,7 @@ import click
 
 from ..model.designs import BUILT_IN
 from ..model.machine import Machine
-from .errors import CommandError
+from .errors import CommandError, written_to
 from .options import budget_options, default_memory, drop_option, dropped_assumptions, json_option, load_design, load_named_design
 from .output import print_json
 from .results import example_of, print_counterexample, summary
@@ -62,7 +62,8 @@ def prove(
         proof = search(name, machine, dropped=dropped, timeout=timeout or DEFAULT_TIMEOUT, memory=budget, tell=tell)
     if proof.certificate is not None and output is not None:
         try:
-            write(proof.certificate, Path(output))
+            with written_to(output):
+                write(proof.certificate, Path(output))
         except CertificateError as fault:
             raise CommandError(str(fault)) from None
     if as_json:

@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from .errors import CommandError
+from .errors import CommandError, written_to
 from .options import json_option
 from .output import print_json
 
@@ -35,7 +35,8 @@ def userfaultfd(output: str, pages: int, writers: int, seconds: float, broken: s
     from ..traces.userfaultfd import record as perform
 
     try:
-        summary = perform(output, pages=pages, writers=writers, seconds=seconds, broken=broken, seed=seed)  # type: ignore[arg-type]  # a Choice of click's
+        with written_to(output):
+            summary = perform(output, pages=pages, writers=writers, seconds=seconds, broken=broken, seed=seed)  # type: ignore[arg-type]  # a Choice of click's
     except (ValueError, RecorderError, RecorderUnavailable) as fault:
         raise CommandError(str(fault)) from None
     fields = {**dataclasses.asdict(summary), "path": str(summary.path), "seconds": round(summary.seconds, 3)}

@@ -12,6 +12,7 @@ from ..checker.counterexample import Counterexample, tell, to_itf
 from ..checker.verdict import Result
 from ..model.designs import BUILT_IN
 from ..model.machine import Property
+from .errors import CommandError, written_to
 from .output import write_whole
 
 
@@ -89,11 +90,12 @@ def print_counterexample(result: Result, save: str | None, name: str) -> None:
         print(line)
     path = Path(save) if save is not None else _default_path(result, name)
     try:
-        write_whole(path, json.dumps(to_itf(example), indent=1) + "\n")
-    except OSError as fault:
+        with written_to(path):
+            write_whole(path, json.dumps(to_itf(example), indent=1) + "\n")
+    except CommandError as fault:
         if save is not None:
             raise
-        print(f"thawcheck: {path}: {fault.strerror}; the counterexample was not saved", file=sys.stderr)
+        print(f"thawcheck: {fault}; the counterexample was not saved", file=sys.stderr)
         return
     own = "" if name in BUILT_IN else f" --design {name}"
     print(f"saved as {path}; thawcheck show{own} prints it again")

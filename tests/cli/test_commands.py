@@ -248,6 +248,31 @@ def test_an_interrupt_leaves_nothing_behind(command: list[str], tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "verify --drop commit_last -o there/run.itf.json",
+        "prove background-snapshot -o there/certificate",
+        "record userfaultfd -o there/run.jsonl --pages 64 --seconds 0.1",
+    ],
+)
+@pytest.mark.parametrize("limited", [True, False])
+def test_what_cannot_be_written_is_named(command: str, limited: bool, tmp_path: Path) -> None:
+    said = "No such file or directory: name another place"
+    if limited:  # instead of a full disk: no file may have more than a kilobyte
+        (tmp_path / "there").mkdir()
+        said = "File too large: make room there, or name another place"
+        assert run("explore", "--pages", "1").returncode == run("prove", "background-snapshot").returncode == 0  # compiled already
+    script = f"{'ulimit -f 1; ' if limited else ''}exec {sys.executable} -m thawcheck {command}"
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    there = next(word for word in command.split() if word.startswith("there"))
+    if command.startswith("prove") and not limited:  # it makes the folders that are missing
+        assert result.returncode == 0 and (tmp_path / there).is_dir()
+        return
+    assert complaint(result) == f"thawcheck: {there}: {said}\n"
+    assert not limited or not list((tmp_path / "there").iterdir())
+
+
 def test_a_full_disk_is_said_in_one_line() -> None:
     result = subprocess.run(f"{sys.executable} -m thawcheck designs > /dev/full", shell=True, capture_output=True, text=True, check=False)
     assert result.returncode == 2
