@@ -159,9 +159,9 @@ class _Analysis:
                 return (first[0] if first[0] == second[0] else None), reads | first[1] | second[1]
             case "eq":
                 left, right = term.args
-                if isinstance(left, Index):
-                    return self._same_index(left, right, roles), NOTHING
                 (first_value, first_reads), (second_value, second_reads) = self.value(left, roles), self.value(right, roles)
+                if isinstance(left, Index):  # which may be chosen by a condition, and that reads
+                    return self._same_index(left, right, roles), first_reads | second_reads
                 both = first_value is not None and second_value is not None
                 return (int(first_value == second_value) if both else None), first_reads | second_reads
             case "every" | "some":

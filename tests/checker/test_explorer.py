@@ -14,7 +14,25 @@ from thawcheck.checker.cache import cache_directory
 from thawcheck.checker.explorer import explore
 from thawcheck.checker.layout import Layout
 from thawcheck.checker.liveness import analyse
-from thawcheck.model import Boolean, Cpu, Design, Flag, Page, Sizes, action, always, every, machine_of, require, some, terminal
+from thawcheck.model import (
+    Boolean,
+    Choice,
+    Constant,
+    Cpu,
+    Design,
+    Flag,
+    Page,
+    Sizes,
+    action,
+    always,
+    arbitrary,
+    every,
+    ite,
+    machine_of,
+    require,
+    some,
+    terminal,
+)
 from thawcheck.model.designs.proposal_2010 import Proposal2010
 
 MACHINE = machine_of(Proposal2010)
@@ -97,6 +115,33 @@ def test_there_need_be_no_other_index(cpus: int, verdict: str, plain: bool) -> N
     machine, sizes = machine_of(Alone), Sizes(pages=2, cpus=cpus, contents=2)
     assert reference.explore(machine, sizes).verdict == verdict
     assert explore(machine, sizes, plain=plain, compiled=False).verdict == verdict
+
+
+class Chosen(Design):
+    """Which page is meant depends on something that nothing else reads."""
+
+    first_page = Constant(Page)
+    colour = Choice("red", "green", initial=arbitrary)
+    phase = Choice("begun", "going", "done")
+
+    @action
+    def go(self, page: Page) -> None:
+        """Possible for green only, and for another page."""
+        require(self.phase == "begun", ite(self.colour == "red", self.first_page, page) != self.first_page)
+        self.phase = "going"
+
+    @terminal
+    def over(self) -> Boolean:
+        """It may end at any time."""
+        return (self.phase == "begun") | (self.phase == "going")
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_what_decides_which_page_is_meant_is_read(plain: bool) -> None:
+    machine, sizes = machine_of(Chosen), Sizes(pages=2)
+    slow = reference.explore(machine, sizes)
+    fast = explore(machine, sizes, plain=plain, compiled=False)
+    assert slow.verdict == fast.verdict == "holds" and slow.fired["go"] == 1 and fast.fired["go"] >= 1
 
 
 def test_budgets_end_as_unknown() -> None:
