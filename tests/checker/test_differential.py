@@ -1,6 +1,6 @@
 """The engines say the same about machines that Hypothesis draws. The reference is the judge.
 
-Each run draws new machines, 300 different ones unless ``--machines`` says otherwise, and asserts that they were worth it: large
+Each run draws machines, 300 different ones unless ``--machines`` says otherwise, and asserts that they were worth it: large
 enough, often enough violated, and with every operator of the language among them.
 """
 
