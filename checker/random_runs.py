@@ -303,13 +303,33 @@ def _confirmed(found: RandomRun, verdict: Verdict, broken: str | None, only: fro
     layout, dropped = found.layout, found.dropped
     run = rerun(layout, dropped, cast(State, found.initial), ((step.action, step.arguments) for step in found.steps))
     reference = Reference(layout, dropped)
-    if verdict == "deadlock":
-        wrong = reference.is_terminal(run.last) or next(reference.successors(run.last), None) is not None
-    else:
-        item = next(item for item in properties_to_check(layout.machine, only) if item.name == broken)
-        wrong = bool(evaluate(item.predicate, run.last, {}, layout, dropped))
-    if wrong:
+    items = [item for item in properties_to_check(layout.machine, only) if item.name == broken]
+
+    def ends_badly(state: State) -> bool:
+        if verdict == "deadlock":
+            return not reference.is_terminal(state) and next(reference.successors(state), None) is None
+        return not evaluate(items[0].predicate, state, {}, layout, dropped)
+
+    if not ends_badly(run.last):
         raise Disagreement(f"a random run of {layout.machine.name} ends in {broken or verdict}; the reference says that it does not")
+    return _without_needless_steps(run, layout, dropped, ends_badly)
+
+
+def _without_needless_steps(run: Run, layout: Layout, dropped: frozenset[str], ends_badly: Callable[[State], bool]) -> Run:
+    """Leaves out each step in turn, for good if the rest is possible and ends as badly, until every step is needed.
+
+    Hypothesis shrinks what it chose, and without a step its later choices would be among others.
+    """
+    place = len(run.steps)
+    while place > 0:
+        place -= 1
+        rest = [(step.action, step.arguments) for step in run.steps[:place] + run.steps[place + 1 :]]
+        try:
+            shorter = rerun(layout, dropped, run.initial, rest)
+        except Disagreement:
+            continue
+        if ends_badly(shorter.last):
+            run, place = shorter, len(shorter.steps)
     return run
 
 

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import pytest
-from small_machines import Copier, Idle, Purse, Stairs, Trap
+from small_machines import Copier, Idle, Purse, SentTooEarly, Stairs, Trap
 
 from thawcheck.checker import random_runs as module
 from thawcheck.checker.random_runs import random_runs, random_test
@@ -47,6 +47,13 @@ def test_a_violation_is_shrunk(seed: int) -> None:
     result = random_runs(machine_of(Copier), SIZES, dropped=frozenset({"stop_first"}), seed=seed, runs=200, steps=20)
     assert result.run is not None
     assert (result.verdict, result.broken, [step.action for step in result.run.steps]) == ("violated", "faithful", ["copy", "store"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_step_is_left_that_is_not_needed(seed: int) -> None:
+    """What Hypothesis can choose from depends on the steps before, so its own shrinking leaves some."""
+    result = random_runs(machine_of(SentTooEarly), Sizes(pages=2, contents=2), seed=seed)
+    assert result.run is not None and [step.action for step in result.run.steps] == ["read", "store", "clear"]
 
 
 def test_deadlocks_and_counters_out_of_range_are_found() -> None:
