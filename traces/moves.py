@@ -14,6 +14,7 @@ from ..model.machine import Action, Conjunct
 from ..model.terms import Content, Index, Page, Term, walk
 from .boxes import Apart, Box, Cells, Compiler, Factored, Node, NotFactored, asks_assumption, reads
 
+Conditions = list[tuple[Conjunct, Node | int]]
 Change = Callable[[Cells, Apart], list[tuple[int | None, Cells, Apart]]]  # the new value of one cell, None if it keeps its own
 
 
@@ -21,7 +22,7 @@ class Move:
     """One action, with certain indices as its arguments, ready to be tried on boxes.
 
     With ``given`` the parameter ``content`` has a value that is said with each use. ``held`` collects the assumptions that made a
-    difference by being held. Raises NotFactored.
+    difference by being held. The caller has seen to it (:func:`check_factored`) that the action can be followed page by page.
     """
 
     def __init__(
@@ -29,7 +30,6 @@ class Move:
     ) -> None:
         self.factored, self.action = factored, action
         self.on_page = any(parameter.sort is Page and not parameter.per for parameter in action.parameters)
-        check_factored(action, factored)
         self._first_shared = len(factored.local) + len(factored.globals)
         free: dict[tuple[str, tuple[int, ...]], int] = {}
         self._arguments: list[int | None] = []  # what each argument's cell begins with; None for a content
@@ -45,10 +45,10 @@ class Move:
         compiler = Compiler(factored, dropped, held, bound, free)
         local, shared = ({cell.variable.name for cell in cells} for cells in (factored.local, factored.shared))
         guard = sorted(action.guard, key=lambda conjunct: asks_assumption(conjunct.term))
-        conditions = [(conjunct, compiler.node(conjunct.term)) for conjunct in guard]
-        self.conditions = [(c, node) for c, node in conditions if not reads(c.term) & shared]
-        self.global_conditions = [(c, node) for c, node in self.conditions if not reads(c.term) & local]
-        self.shared_conditions = [(c, node) for c, node in conditions if reads(c.term) & shared]
+        conditions = [(conjunct, compiler.node(conjunct.term), reads(conjunct.term)) for conjunct in guard]
+        self.conditions: Conditions = [(c, node) for c, node, read in conditions if not read & shared]
+        self.global_conditions: Conditions = [(c, node) for c, node, read in conditions if not read & (shared | local)]
+        self.shared_conditions: Conditions = [(c, node) for c, node, read in conditions if read & shared]
         changes = _changes(action, compiler)
         self._local = [(place, change) for place, change in changes if place < len(factored.local)]
         self._global = [(place, change) for place, change in changes if len(factored.local) <= place < self._first_shared]
@@ -64,9 +64,15 @@ class Move:
         """Whether it changes a shared counter."""
         return bool(self._shared)
 
-    def possible(self, local: Box, globals_: Cells, content: int | None) -> list[Box]:
+    def possible(self, local: Box, globals_: Cells, content: int | None, conditions: Conditions | None = None) -> list[Box]:
         """The parts of a box in which the action is possible, followed by the cells of its arguments."""
-        return _narrowed([self._start(local, globals_, content)], self.conditions)
+        return _narrowed([self._start(local, globals_, content)], self.conditions if conditions is None else conditions)
+
+    def open_conditions(self, globals_: Cells) -> Conditions:
+        """The conditions that a box of global states does not make true by itself."""
+        start = self._start(self.factored.initial_local(), globals_, None)
+        decided = [conjunct for conjunct, node in self.global_conditions if _narrowed([start], [(conjunct, node)]) == [start]]
+        return [(conjunct, node) for conjunct, node in self.conditions if not any(conjunct is one for one in decided)]
 
     def false_conditions(self, local: Box, globals_: Cells, content: int | None, everywhere: bool = True) -> list[Conjunct]:
         """The conditions that hold nowhere in a box, each asked alone; not ``everywhere``: of those that read only global cells."""
@@ -87,9 +93,9 @@ class Move:
             boxes = [(cells, apart) for value, cells, apart in valued if value]
         return found
 
-    def apply(self, local: Box, globals_: Cells, content: int | None) -> Iterator[Box]:
-        """The boxes of local states that the action leads to."""
-        for cells, apart, changed in _changed(self.possible(local, globals_, content), self._local):
+    def apply(self, local: Box, globals_: Cells, content: int | None, conditions: Conditions | None = None) -> Iterator[Box]:
+        """The boxes of local states that the action leads to. Of its conditions only these are asked, if any are given."""
+        for cells, apart, changed in _changed(self.possible(local, globals_, content, conditions), self._local):
             after = list(cells[: len(self.factored.local)])
             for place, value in changed.items():
                 after[place] = value
@@ -133,7 +139,7 @@ class Move:
         return (*local[0], *globals_, *(shared or (1,) * len(self.factored.shared)), *arguments), local[1]
 
 
-def _narrowed(boxes: list[Box], conditions: list[tuple[Conjunct, Node | int]]) -> list[Box]:
+def _narrowed(boxes: list[Box], conditions: Conditions) -> list[Box]:
     for _, node in conditions:
         if isinstance(node, int):
             if not node:

@@ -80,6 +80,7 @@ class Orders:
         self.tables, self.window, self.page_count = tables, header.window, header.pages
         self.failure: Failure | None = None
         self.chain = Chain(tables)
+        self.unchanged = tables.unchanged
         self.shared = tables.factored.initial_shared()
         """The values that the shared counters can have."""
         self.pages: dict[int, PageState] = {}
@@ -170,7 +171,10 @@ class Orders:
             if len(link.passed) >= MOST_PASSED:
                 link.passed.clear()
             link.passed[number] = found
-        return None if found is None else (found[0], tuple([names[place] for place in found[1]]))
+        if found is None:
+            return None
+        after, places = found
+        return (after, names) if places is self.unchanged.get(len(names)) else (after, tuple([names[place] for place in places]))
 
     def _show_all(self, position: int, until: int | None) -> None:
         """Show the chain up to a position to every page; with ``until``, only what ends by then and overlaps nothing that is to come."""
@@ -260,8 +264,8 @@ class Orders:
             program = self.tables.program(event.kind, event.cpu, True)
             self._fail(Failure(entry, program, 0, number, (page.number, page.names), global_number))
             return
-        page.number = found[0]
-        page.names = tuple([names[place] for place in found[1]])
+        page.number, places = found
+        page.names = names if places is self.unchanged.get(len(names)) else tuple([names[place] for place in places])
 
     def do(
         self, possible: Possible, global_number: int, event: Event, program: Program, place: int, excluded: frozenset[str]

@@ -15,7 +15,7 @@ from ..model.machine import Action, Machine, Sizes
 from ..model.terms import Cpu, Device, Index, Page
 from .boxes import Box, Cells, Compiler, Factored, NotFactored, covers, normal, reads, same_content
 from .format import Header
-from .moves import Move
+from .moves import Conditions, Move, check_factored
 
 MOST_BOXES = 2048
 MOST_NAMES = 512
@@ -76,6 +76,7 @@ class Tables:
             if sort not in (Page, Cpu, Device):
                 raise NotFactored(f"{machine.name} has {sort.plural}, of which a trace says nothing")
         self._actions = {action.name: action for action in machine.actions}
+        self._checked: set[str] = set()  # actions that are known to be separable by page
         unseen = [*mapping.unseen, *(mapping.unseen_with_devices if header.devices else ())]
         self._unrecorded = {  # action -> the kind of event that does not show it always
             name: kind
@@ -97,9 +98,11 @@ class Tables:
         self._set_numbers: dict[Boxes, int] = {}
         self.globals: list[tuple[Cells, ...]] = []
         self._global_numbers: dict[tuple[Cells, ...], int] = {}
-        self._enabled: dict[int, list[Move]] = {}
+        self._enabled: dict[int, list[tuple[Move, list[tuple[Cells, Conditions]]]]] = {}
         self._closed: dict[tuple[Boxes, int], Boxes] = {}
         self.remembered: dict[tuple[object, ...], Stepped] = {}
+        self.unchanged: dict[int, Renaming] = {}
+        """For a number of names: the renaming that leaves all of them where they are. It is always this very object."""
         self._unions: dict[tuple[int, int, Renaming], tuple[int, Renaming]] = {}
 
     def _check_observed(self) -> None:
@@ -167,6 +170,9 @@ class Tables:
 
     def _moves(self, action: Action, bound: dict[str, int], given: bool) -> Iterator[Move]:
         """The action with the indices that are known, once for every choice of those that are not."""
+        if action.name not in self._checked:
+            check_factored(action, self.factored)
+            self._checked.add(action.name)
         names, ranges = [], []
         for parameter in action.parameters:
             if issubclass(parameter.sort, Index) and not parameter.per:
@@ -218,7 +224,10 @@ class Tables:
                 raise Beyond(f"pages can be in more than {MOST_SETS} different sets of states")
             number = self._set_numbers[renamed] = len(self.sets)
             self.sets.append(renamed)
-        return number, tuple(order)
+        places = tuple(order)
+        if places == tuple(range(len(places))):
+            places = self.unchanged.setdefault(len(places), places)
+        return number, places
 
     def rename(self, boxes: Boxes, order: dict[int, int]) -> Boxes:
         """The set with other numbers for its names."""
@@ -307,17 +316,20 @@ class Tables:
             return found
         moves = self._enabled.get(global_number)
         if moves is None:
-            moves = [move for move in self._hidden if any(move.globally_possible(one) for one in self.globals[global_number])]
-            self._enabled[global_number] = moves
+            each = [
+                (move, [(one, move.open_conditions(one)) for one in self.globals[global_number] if move.globally_possible(one)])
+                for move in self._hidden
+            ]
+            moves = self._enabled[global_number] = [(move, places) for move, places in each if places]
         # Each action is tried on what those before it led to: so many CPUs that do the same cost one box, not one for each subset.
         known, settled = boxes, 0
         while settled < len(moves):
-            for move in moves:
+            for move, places in moves:
                 reached = [
                     after
                     for box in known
-                    for globals_ in self.globals[global_number]
-                    for after in move.apply(box, globals_, None)
+                    for globals_, conditions in places
+                    for after in move.apply(box, globals_, None, conditions)
                     if not any(covers(one, after, self.factored) for one in known)
                 ]
                 together = normal((*known, *reached), self.factored) if reached else known

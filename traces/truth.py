@@ -63,11 +63,14 @@ class Truths:
         """Take in what an event says, if it says something."""
         if event.kind in self._shown:
             self._shown[event.kind] = True
+        page = event.page
+        if page is None:
+            return
         for item in self._witnesses.get(event.kind, ()):
-            if event.page is not None:
-                said = (event.end, event.actor, event.seq, getattr(event, item.field) if item.field else True)
-                values = self._seen[item.variable]
-                values[event.page] = min(values.get(event.page, said), said)
+            said = (event.end, event.actor, event.seq, getattr(event, item.field) if item.field else True)
+            values = self._seen[item.variable]
+            if page not in values or said < values[page]:
+                values[page] = said
 
     def contradictions(self) -> list[Contradiction]:
         """Every page on which a property is false whatever else may be true, the properties in the order of the design."""
