@@ -171,33 +171,3 @@ class Copier(Design):
     def finished(self) -> Boolean:
         """Every page is copied."""
         return every(Page, lambda page: self.copied[page])
-
-
-class SentTooEarly(Design):
-    """Pre-copy that clears a page's dirty flag after it was read: the smallest model of the documentation."""
-
-    memory = Contents(per=Page)
-    sent = Contents(per=Page)
-    dirty = Flag(per=Page, initial=True)
-    reading = Flag(per=Page)
-
-    @action
-    def store(self, page: Page, content: Content) -> None:
-        """A store marks the page."""
-        self.memory[page], self.dirty[page] = content, True
-
-    @action
-    def read(self, page: Page) -> None:
-        """The page is read and sent."""
-        self.sent[page], self.reading[page] = self.memory[page], True
-
-    @action
-    def clear(self, page: Page) -> None:
-        """Too late: a store may have come in between."""
-        require(self.reading[page])
-        self.dirty[page], self.reading[page] = False, False
-
-    @always
-    def covered(self) -> Boolean:
-        """A page that is not dirty was sent as it is."""
-        return every(Page, lambda page: self.dirty[page] | (self.sent[page] == self.memory[page]))
